@@ -1,0 +1,65 @@
+// Compiles src/main.ts into one executable, dist/loopr.
+//   --if-stale   only when a source file is newer than the executable
+//   --version V  build with another version number (tests of two versions side by side)
+//   --out FILE   where to
+import { spawnSync, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { bunPath, root } from "./bun-path.mjs";
+
+const args = process.argv.slice(2);
+const option = (name) => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
+const out = option("--out") ?? join(root, "dist", "loopr");
+const sources = ["package.json", "package-lock.json", ...files("src")];
+
+function files(dir) {
+  if (!existsSync(join(root, dir))) return [];
+  return readdirSync(join(root, dir), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".test.ts"))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1))
+    .sort();
+}
+
+if (args.includes("--if-stale") && existsSync(out)) {
+  const built = statSync(out).mtimeMs;
+  if (sources.every((file) => statSync(join(root, file)).mtimeMs <= built)) process.exit(0);
+}
+const hash = createHash("sha256");
+for (const file of sources)
+  hash
+    .update(file)
+    .update("\0")
+    .update(readFileSync(join(root, file)));
+const version = option("--version") ?? JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
+mkdirSync(join(root, "dist"), { recursive: true });
+const temporary = `${out}.${process.pid}.tmp`;
+const result = spawnSync(
+  bunPath(),
+  [
+    "build",
+    join(root, "src", "main.ts"),
+    "--compile",
+    "--minify",
+    "--bytecode",
+    "--format=esm",
+    "--sourcemap=none",
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+    "--define",
+    `LOOPR_VERSION=${JSON.stringify(version)}`,
+    "--define",
+    `LOOPR_BUILD=${JSON.stringify(hash.digest("hex").slice(0, 12))}`,
+    "--outfile",
+    temporary,
+  ],
+  { cwd: root, encoding: "utf8" },
+);
+if (result.status !== 0) {
+  rmSync(temporary, { force: true });
+  console.error(result.stdout + result.stderr);
+  console.error("error: the executable could not be built");
+  process.exit(1);
+}
+renameSync(temporary, out); // atomic: a running daemon keeps its own inode
+execFileSync(out, ["--version"]);

@@ -1,0 +1,122 @@
+// The structured artifacts of plan, spec and phase loops: tool calls checked against these schemas.
+// Markdown is rendered from them for people and never parsed back.
+import * as z from "zod/mini";
+
+const text = z.string().check(z.minLength(1), z.maxLength(50_000));
+const line = z.string().check(z.minLength(1), z.maxLength(200));
+
+export const PlanSpec = z.strictObject({
+  name: line,
+  description: text,
+  /** Names of specs of the same plan that must be done before this one. */
+  depends_on: z._default(z.array(line), []),
+  /** `code`: straight to a code loop. `spec`: through spec and phase loops first. */
+  level: z._default(z.enum(["code", "spec"]), "code"),
+  acceptance: z._default(z.array(text), []),
+  /** Existing tests or other protected files that this spec has to change (paths or globs). */
+  changes_tests: z._default(z.array(line), []),
+});
+export type PlanSpec = z.infer<typeof PlanSpec>;
+
+export const PlanArtifact = z.strictObject({
+  title: line,
+  summary: text,
+  specs: z.array(PlanSpec).check(z.minLength(1), z.maxLength(50)),
+});
+export type PlanArtifact = z.infer<typeof PlanArtifact>;
+
+export const SpecPhase = z.strictObject({
+  name: line,
+  description: text,
+  acceptance: z._default(z.array(text), []),
+  changes_tests: z._default(z.array(line), []),
+});
+export const SpecArtifact = z.strictObject({
+  title: line,
+  summary: text,
+  /** In order: each phase starts when the one before is integrated. */
+  phases: z.array(SpecPhase).check(z.minLength(1), z.maxLength(50)),
+});
+export type SpecArtifact = z.infer<typeof SpecArtifact>;
+
+export const PhaseArtifact = z.strictObject({
+  title: line,
+  instructions: text,
+  files: z._default(z.array(line), []),
+  acceptance: z._default(z.array(text), []),
+  changes_tests: z._default(z.array(line), []),
+});
+export type PhaseArtifact = z.infer<typeof PhaseArtifact>;
+
+/**
+ * Checks what a schema cannot: names are unique, dependencies exist and have no cycle.
+ * Returns the problems as sentences for the model; empty when the plan is sound.
+ */
+export function planProblems(plan: PlanArtifact): string[] {
+  const problems: string[] = [];
+  const byName = new Map(plan.specs.map((spec) => [spec.name, spec]));
+  if (byName.size < plan.specs.length) problems.push("Two specs have the same name; each needs its own.");
+  for (const spec of plan.specs) {
+    for (const name of spec.depends_on) {
+      if (!byName.has(name)) problems.push(`Spec "${spec.name}" depends on "${name}", which is not a spec.`);
+    }
+  }
+  const cycle = findCycle(plan);
+  if (cycle) problems.push(`The dependencies form a cycle: ${cycle.join(" → ")}. Remove one of them.`);
+  return problems;
+}
+
+function findCycle(plan: PlanArtifact): string[] | null {
+  const byName = new Map(plan.specs.map((spec) => [spec.name, spec]));
+  const done = new Set<string>();
+  const visit = (name: string, path: string[]): string[] | null => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
+    if (done.has(name)) return null;
+    for (const next of byName.get(name)?.depends_on ?? []) {
+      const found = visit(next, [...path, name]);
+      if (found) return found;
+    }
+    done.add(name);
+    return null;
+  };
+  for (const spec of plan.specs) {
+    const found = visit(spec.name, []);
+    if (found) return found;
+  }
+  return null;
+}
+
+const bullets = (title: string, items: readonly string[]) =>
+  items.length ? `\n${title}:\n${items.map((item) => `- ${item}`).join("\n")}\n` : "";
+
+export function renderPlan(plan: PlanArtifact): string {
+  const specs = plan.specs.map((spec, index) => {
+    const way = spec.level === "code" ? "straight to code" : "through spec and phases";
+    const after = spec.depends_on.length ? `, after ${spec.depends_on.join(", ")}` : "";
+    return (
+      `## ${index + 1}. ${spec.name} (${way}${after})\n\n${spec.description}\n` +
+      bullets("Acceptance", spec.acceptance) +
+      bullets("Existing tests it will change", spec.changes_tests)
+    );
+  });
+  return `# ${plan.title}\n\n${plan.summary}\n\n${specs.join("\n")}`;
+}
+
+export function renderSpec(spec: SpecArtifact): string {
+  const phases = spec.phases.map(
+    (phase, index) =>
+      `## Phase ${index + 1}: ${phase.name}\n\n${phase.description}\n` +
+      bullets("Acceptance", phase.acceptance) +
+      bullets("Existing tests it will change", phase.changes_tests),
+  );
+  return `# ${spec.title}\n\n${spec.summary}\n\n${phases.join("\n")}`;
+}
+
+export function renderPhase(phase: PhaseArtifact): string {
+  return (
+    `# ${phase.title}\n\n${phase.instructions}\n` +
+    bullets("Files", phase.files) +
+    bullets("Acceptance", phase.acceptance) +
+    bullets("Existing tests it will change", phase.changes_tests)
+  );
+}

@@ -1,0 +1,112 @@
+// Configuration: every key, its type, default, and the levels at which a file may set it.
+// A key exists here only if a test shows its effect; docs/configuration.md is held to this table by a test.
+import * as z from "zod/mini";
+
+const positive = z.number().check(z.positive());
+const count = z.int().check(z.positive());
+
+export const Config = z.strictObject({
+  validation: z.strictObject({
+    command: z.nullable(z.string()),
+    cwd: z.string(),
+    /** Seconds. */
+    timeout: positive,
+    protected: z.nullable(z.array(z.string())),
+  }),
+  protected: z.strictObject({ on_change: z.enum(["refuse", "allow"]) }),
+  worktree: z.strictObject({ setup: z.nullable(z.string()) }),
+  git: z.strictObject({
+    target: z.nullable(z.string()),
+    auto_merge: z.boolean(),
+    author: z.nullable(z.string()),
+  }),
+  levels: z.union([z.literal("auto"), z.string()]),
+  limits: z.strictObject({
+    iterations: z.strictObject({ plan: count, spec: count, phase: count, code: count }),
+    turns: count,
+    minutes: positive,
+    usd: z.nullable(positive),
+    tokens: z.nullable(count),
+    run_usd: positive,
+  }),
+  concurrency: z.strictObject({
+    loops: count,
+    model_calls: count,
+    per_type: z.strictObject({ plan: count, spec: count, phase: count, code: count }),
+  }),
+  llm: z.strictObject({
+    provider: z.enum(["anthropic", "scripted"]),
+    model: z.string(),
+    script: z.nullable(z.string()),
+    max_tokens: count,
+    timeout_s: positive,
+    providers: z.strictObject({
+      anthropic: z.strictObject({
+        api_key_env: z.nullable(z.string()),
+        api_key_file: z.nullable(z.string()),
+        base_url: z.nullable(z.string()),
+      }),
+    }),
+  }),
+  sandbox: z.strictObject({
+    mode: z.enum(["auto", "none"]),
+    read_deny: z.array(z.string()),
+    write_allow: z.array(z.string()),
+    /** Network for worktree.setup and the validation command (the `heavy` lane). */
+    net: z.boolean(),
+  }),
+  env: z.strictObject({ pass: z.array(z.string()), set: z.record(z.string(), z.string()) }),
+});
+export type Config = z.infer<typeof Config>;
+
+export const defaultConfig: Config = {
+  validation: { command: null, cwd: ".", timeout: 600, protected: null },
+  protected: { on_change: "refuse" },
+  worktree: { setup: null },
+  git: { target: null, auto_merge: false, author: null },
+  levels: "auto",
+  limits: {
+    iterations: { plan: 10, spec: 10, phase: 10, code: 30 },
+    turns: 50,
+    minutes: 120,
+    usd: null,
+    tokens: null,
+    run_usd: 10,
+  },
+  concurrency: { loops: 50, model_calls: 10, per_type: { plan: 2, spec: 5, phase: 20, code: 50 } },
+  llm: {
+    provider: "anthropic",
+    model: "claude-sonnet-4-5",
+    script: null,
+    max_tokens: 8192,
+    timeout_s: 300,
+    providers: { anthropic: { api_key_env: null, api_key_file: null, base_url: null } },
+  },
+  sandbox: { mode: "auto", read_deny: [], write_allow: [], net: false },
+  env: { pass: [], set: {} },
+};
+
+/**
+ * What a project's file may set. `trusted` keys make commands run and count only after `loopr trust`;
+ * `lower` keys count only where they are lower than the user's. Every other key is refused there.
+ */
+export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = new Map([
+  ["validation.command", "trusted"],
+  ["validation.cwd", "trusted"],
+  ["validation.timeout", "trusted"],
+  ["validation.protected", "free"],
+  ["protected.on_change", "free"],
+  ["worktree.setup", "trusted"],
+  ["git.target", "free"],
+  ["git.auto_merge", "free"],
+  ["git.author", "free"],
+  ["levels", "free"],
+  ["limits.iterations", "lower"],
+  ["limits.turns", "lower"],
+  ["limits.minutes", "lower"],
+  ["limits.usd", "lower"],
+  ["limits.tokens", "lower"],
+  ["limits.run_usd", "lower"],
+  ["llm.model", "free"],
+  ["env.set", "trusted"],
+]);

@@ -1,0 +1,59 @@
+// Evidence: what the daemon itself ran, and what came of it. The only thing that completes a loop.
+import * as z from "zod/mini";
+
+export const CheckResult = z.object({
+  command: z.string(),
+  /** Relative to the checkout's root; "" is the root. */
+  cwd: z.string(),
+  /** The commit or tree that was checked out, and its tree. */
+  commit: z.string(),
+  tree: z.string(),
+  /** Null where the check was killed: see `ending`. */
+  exit_code: z.nullable(z.number()),
+  ending: z.enum(["exited", "timeout", "killed", "setup_failed", "not_runnable", "zero_tests"]),
+  duration_ms: z.number(),
+  /** Head and tail of the output; the whole is in the iteration's validation log. */
+  output: z.string(),
+  sandboxed: z.boolean(),
+  /** `candidate`: the tree as committed. `protected_at_base`: with the protected files as at the base. */
+  variant: z.enum(["baseline", "candidate", "protected_at_base"]),
+  passed: z.boolean(),
+});
+export type CheckResult = z.infer<typeof CheckResult>;
+
+export const Evidence = z.object({
+  loop_id: z.string(),
+  iteration: z.number(),
+  /** `iteration`: of the loop's own work; `integration`: on the run's branch; `final`: on the target. */
+  stage: z.enum(["baseline", "iteration", "integration", "final"]),
+  verified: z.boolean(),
+  checks: z.array(CheckResult),
+  /** Protected files that the accepted work changed, with permission or by passing both checks. */
+  protected_changed: z.array(z.string()),
+  at: z.number(),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+export const IterationRecord = z.object({
+  loop_id: z.string(),
+  iteration: z.number(),
+  started_at: z.number(),
+  ended_at: z.nullable(z.number()),
+  /** Null while it runs; `interrupted` after a crash. */
+  outcome: z.nullable(z.enum(["passed", "failed", "interrupted", "error"])),
+  /** The validation layer that spoke last: `model`, `format`, `check`, `protected`, `integration`. */
+  layer: z.nullable(z.string()),
+  feedback: z.nullable(z.string()),
+  commit: z.nullable(z.string()),
+  tree: z.nullable(z.string()),
+  diffstat: z.nullable(z.string()),
+  turns: z.number(),
+  tool_calls: z.number(),
+  model_retries: z.number(),
+  tokens_in: z.number(),
+  tokens_out: z.number(),
+  cost_usd: z.number(),
+  /** Directory with prompt.md, conversation.jsonl and validation.log. */
+  directory: z.string(),
+});
+export type IterationRecord = z.infer<typeof IterationRecord>;

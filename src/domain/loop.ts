@@ -1,0 +1,118 @@
+// The loop: what is stored, and what goes over the wire. Field names are the wire's (snake_case).
+import * as z from "zod/mini";
+
+export const loopTypes = ["plan", "spec", "phase", "code"] as const;
+export const LoopType = z.enum(loopTypes);
+export type LoopType = z.infer<typeof LoopType>;
+
+export const loopStatuses = [
+  "pending",
+  "running",
+  "awaiting_approval",
+  "paused",
+  "rebasing",
+  "complete",
+  "failed",
+  "cancelled",
+  "stalled",
+  "invalidated",
+] as const;
+export const LoopStatus = z.enum(loopStatuses);
+export type LoopStatus = z.infer<typeof LoopStatus>;
+
+export const runStates = [
+  "planning",
+  "awaiting_approval",
+  "executing",
+  "integrating",
+  "verified",
+  "merged",
+  "stalled",
+  "failed",
+  "cancelled",
+  "paused",
+] as const;
+export const RunState = z.enum(runStates);
+export type RunState = z.infer<typeof RunState>;
+
+/** Why a loop or run is not going on. `code` is stable; the CLI chooses its exit code by it. */
+export const Failure = z.object({ code: z.string(), message: z.string(), hint: z.string() });
+export type Failure = z.infer<typeof Failure>;
+
+/** What a loop may use up. Null: no bound of its own. */
+export const Budget = z.object({
+  iterations: z.number(),
+  turns: z.number(),
+  /** Running time only: never the gate, the queue or a pause. */
+  minutes: z.number(),
+  usd: z.nullable(z.number()),
+  tokens: z.nullable(z.number()),
+});
+export type Budget = z.infer<typeof Budget>;
+
+/** What the engine remembers of a loop between iterations. Open to readers; only the engine writes it. */
+export const LoopContext = z.object({
+  /** The task of this loop, in the words of the person or of the parent's artifact. */
+  description: z.string(),
+  /** Files that the approved plan lets this loop change although they are protected (globs). */
+  may_change: z.array(z.string()),
+  /** Feedback for the next iteration, oldest first; bounded by the engine. */
+  feedback: z.array(z.object({ iteration: z.number(), layer: z.string(), text: z.string() })),
+  /** For a paused loop: the status that it goes back to. */
+  paused_from: z.nullable(LoopStatus),
+  /** Set once the work is in the run's branch: the commit there. */
+  integrated_commit: z.nullable(z.string()),
+  /** How many times the integration queue sent this loop back. */
+  sent_back: z.number(),
+  /** Failure signature and tree of the last failed iterations, for stall detection. */
+  failures: z.array(z.object({ signature: z.string(), tree: z.string() })),
+  /** Running time used, in milliseconds. */
+  running_ms: z.number(),
+  /** The levels below this loop (the first is its children's type); empty for a code loop. */
+  levels: z.array(LoopType),
+});
+export type LoopContext = z.infer<typeof LoopContext>;
+
+export const Loop = z.object({
+  id: z.string(),
+  loop_type: LoopType,
+  parent_id: z.nullable(z.string()),
+  input_artifact: z.nullable(z.string()),
+  output_artifacts: z.array(z.string()),
+  prompt_path: z.string(),
+  validation_command: z.string(),
+  max_iterations: z.number(),
+  worktree: z.string(),
+  /** The iteration under way or last done, from 1; 0 before the first. */
+  iteration: z.number(),
+  status: LoopStatus,
+  /** One line: what it is doing, or how the last iteration ended. */
+  progress: z.string(),
+  context: LoopContext,
+  created_at: z.number(),
+  updated_at: z.number(),
+  root_id: z.string(),
+  /** Roots only. */
+  run_state: z.nullable(RunState),
+  /** What it waits for, where it waits: `approval`, `credentials`, `dependencies`, `budget`, `merge`, … */
+  waiting_for: z.nullable(z.string()),
+  failure: z.nullable(Failure),
+  /** The repository's root directory, as the person knows it. */
+  project: z.string(),
+  title: z.string(),
+  branch: z.nullable(z.string()),
+  base_commit: z.nullable(z.string()),
+  depends_on: z.array(z.string()),
+  cost_usd: z.number(),
+  tokens_in: z.number(),
+  tokens_out: z.number(),
+  budget: Budget,
+  /** Grows by one at each store transaction that changes this loop. */
+  version: z.number(),
+});
+export type Loop = z.infer<typeof Loop>;
+
+/** Statuses from which nothing happens without a person. */
+export function isTerminal(status: LoopStatus): boolean {
+  return ["complete", "failed", "cancelled", "stalled", "invalidated"].includes(status);
+}

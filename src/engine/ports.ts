@@ -1,0 +1,294 @@
+// What the engine needs from outside, in the engine's own words. Adapters: store/, llm/, git/, and the
+// daemon's runner host. Nothing here knows SQLite, a vendor's SDK or a process.
+import type { Evidence, IterationRecord } from "../domain/evidence.ts";
+import type { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import type { Project, Run } from "../domain/run.ts";
+import type { ToolName } from "../tools/catalog.ts";
+
+// ---------------------------------------------------------------- store
+
+export interface StoredEvent {
+  seq: number;
+  event: string;
+  loop_id: string;
+  root_id: string;
+  data: unknown;
+  at: number;
+}
+
+/** One transaction. Either all of it is stored, and its events are published, or nothing is. */
+export interface Change {
+  /** Whole records; each `version` must be the stored one plus 1 (1 for a new loop), else `version_conflict`. */
+  loops?: Loop[];
+  runs?: Run[];
+  iterations?: IterationRecord[];
+  evidence?: Evidence[];
+  /** Artifacts by loop: the structured value that a create_* tool call handed in. */
+  artifacts?: { loop_id: string; version: number; value: unknown }[];
+  events?: { event: string; loop_id: string; root_id: string; data: unknown }[];
+  /** Loops to delete with everything that hangs on them. */
+  deletes?: string[];
+}
+
+export interface LoopFilter {
+  project?: string;
+  status?: LoopStatus;
+  type?: LoopType;
+  root?: string;
+}
+
+export interface Store {
+  /** Throws LooprError `version_conflict`, `store_full`, `store_failed`. Returns the stored events. */
+  commit(change: Change): StoredEvent[];
+  /** Called after each commit, in order, with its events. */
+  onEvents(listener: (events: StoredEvent[]) => void): () => void;
+  loop(id: string): Loop | null;
+  run(rootId: string): Run | null;
+  /** Newest `updated_at` first. `project` is the project's hash or its root directory. */
+  loops(filter?: LoopFilter): Loop[];
+  runs(): Run[];
+  iterations(loopId: string): IterationRecord[];
+  evidence(loopId: string): Evidence[];
+  /** The newest version of a loop's artifact; null where there is none. */
+  artifact(loopId: string): unknown;
+  /** Stored events after `since`, oldest first; null where some of them are gone. */
+  events(since: number, options?: { loop_id?: string; limit?: number }): StoredEvent[] | null;
+  lastSeq(): number;
+  close(): void;
+}
+
+// ---------------------------------------------------------------- model
+
+export type ContentBlock =
+  | { type: "text"; text: string }
+  | { type: "tool_use"; id: string; name: string; input: unknown }
+  | { type: "tool_result"; tool_use_id: string; content: string; is_error: boolean };
+
+export interface Message {
+  role: "user" | "assistant";
+  content: ContentBlock[];
+}
+
+export interface ToolSchema {
+  name: ToolName;
+  description: string;
+  /** JSON Schema of the parameters. */
+  input_schema: Record<string, unknown>;
+}
+
+export interface TurnRequest {
+  /** Byte-stable between iterations of a type, for prompt caching. */
+  system: string;
+  messages: Message[];
+  tools: ToolSchema[];
+  model: string;
+  max_tokens: number;
+  /** Whole turn, retries apart. */
+  timeout_ms: number;
+  /** Which loop's which iteration asks: the scripted model answers by it. */
+  loop: { id: string; type: LoopType; title: string; iteration: number; turn: number };
+}
+
+export interface Usage {
+  input: number;
+  output: number;
+  cache_read: number;
+  cache_write: number;
+}
+
+export interface TurnResult {
+  content: ContentBlock[];
+  stop: "end" | "tool_use" | "max_tokens" | "refusal";
+  usage: Usage;
+  cost_usd: number;
+  /** Failed attempts before this answer (429, 5xx, broken streams). */
+  retries: number;
+}
+
+/**
+ * Throws LooprError: `model_auth` (401, 403: never retried), `model_unreachable` (connection, 5xx, 529 or
+ * 429 after all retries), `model_rejected` (400, 404, 413: the request or the model's name),
+ * `model_timeout`, `cancelled` (the signal).
+ */
+export interface Model {
+  turn(request: TurnRequest, signal: AbortSignal, onText: (text: string) => void): Promise<TurnResult>;
+}
+
+// ---------------------------------------------------------------- jobs
+
+export interface JobRequest {
+  loop_id: string;
+  iteration: number;
+  lane: "no-net" | "net" | "heavy";
+  tool?: ToolName;
+  input?: Record<string, unknown>;
+  command?: string;
+  cwd: string;
+  worktree_dir: string;
+  env: Record<string, string>;
+  timeout_ms: number;
+  max_output_bytes: number;
+  spill_path?: string;
+  sandboxed: boolean;
+  net: boolean;
+  /** Directories writable beside the worktree. */
+  write: string[];
+  /** Readable again after the masks. */
+  read: string[];
+  deny: string[];
+}
+
+export interface JobOutcome {
+  status: "success" | "failed" | "timeout" | "cancelled" | "error";
+  output: string;
+  exit_code: number | null;
+  duration_ms: number;
+  truncated: boolean;
+}
+
+export interface Jobs {
+  /** Never throws for what a job does; a dead runner is status `error`. Not repeated silently. */
+  run(
+    job: JobRequest,
+    signal: AbortSignal,
+    onOutput?: (stream: "stdout" | "stderr", text: string) => void,
+  ): Promise<JobOutcome>;
+}
+
+// ---------------------------------------------------------------- git
+
+export interface CommitResult {
+  /** The new commit, or the parent where nothing was changed. */
+  commit: string;
+  tree: string;
+  changed: boolean;
+  /** `3 files changed, 10 insertions(+), 2 deletions(-)`. */
+  diffstat: string;
+}
+
+export interface FileChange {
+  status: "added" | "modified" | "deleted";
+  /** A rename is a deletion and an addition. */
+  path: string;
+}
+
+export type Conflict = { kind: "conflict"; files: string[]; text: string };
+
+/** How a target could not be moved; `command` is what the person may run. */
+export type TargetBlocked = {
+  kind: "blocked";
+  reason: "dirty" | "in_progress" | "untracked" | "moved";
+  message: string;
+  command: string;
+};
+
+/**
+ * One repository. Every call runs the hardened git (no hooks, no fsmonitor, no signing, no prompts).
+ * Throws LooprError `git_failed` with git's own words, or the code named at the method.
+ */
+export interface Repository {
+  readonly project: Project;
+  /** Commit of a branch, ref or revision; null where there is none. */
+  resolve(revision: string): Promise<string | null>;
+  treeOf(commit: string): Promise<string>;
+  isAncestor(ancestor: string, descendant: string): Promise<boolean>;
+  /** The person's identity as `Name <email>`, else `Loopr <loopr@localhost>`. */
+  identity(): Promise<string>;
+  /** Makes `loopr/<slug>-<hex>` at the commit (another name where a branch called `loopr` blocks it). Idempotent. */
+  createRunBranch(slug: string, hex: string, commit: string): Promise<string>;
+  /** Compare-and-swap. False where the ref is not at `expected` (null: must not exist). */
+  updateRef(ref: string, commit: string, expected: string | null): Promise<boolean>;
+  deleteRef(ref: string): Promise<void>;
+
+  /**
+   * A detached worktree at the commit, created locked. Idempotent: a whole one is kept as it is, a broken
+   * one (a missing directory, a replaced .git file) is rebuilt.
+   */
+  ensureWorktree(path: string, commit: string): Promise<void>;
+  /** Removes worktree and registration. The caller has made sure that nothing in it is lost. */
+  removeWorktree(path: string): Promise<void>;
+  /** Puts the worktree at a commit; ignored files stay. What was uncommitted is gone: save it before. */
+  resetWorktree(path: string, commit: string): Promise<void>;
+  /**
+   * For validation: puts the checkout at a tree or commit and removes everything else (`clean -ffdx`).
+   * The tracked files are afterwards exactly the tree's, whatever an earlier check did to them.
+   */
+  checkoutClean(path: string, treeish: string): Promise<void>;
+  headOf(path: string): Promise<string>;
+  /** Whether the worktree has changes or untracked files that are not committed. */
+  isDirty(path: string): Promise<boolean>;
+  /**
+   * Commits everything in the worktree (not what is ignored) on `parent` and moves `ref` and the
+   * worktree's HEAD there. `work_refused`: a nested .git, a file over 10 MB, more than 1,000 new files,
+   * conflict markers left from a merge: its message is feedback for the model.
+   */
+  commitAll(
+    path: string,
+    options: { parent: string; ref: string; message: string; author: string },
+  ): Promise<CommitResult>;
+  /** Keeps the uncommitted state of a worktree under a ref, nested repositories and limits notwithstanding. False: it was clean. */
+  saveInterrupted(path: string, ref: string, author: string): Promise<boolean>;
+
+  changes(from: string, to: string): Promise<FileChange[]>;
+  /** Unified diff, without external diff drivers or textconv; cut at `bytesMax`. */
+  diff(from: string, to: string, bytesMax: number): Promise<{ diff: string; truncated: boolean }>;
+  diffstat(from: string, to: string): Promise<string>;
+  /** Tracked paths of a tree or commit. */
+  files(treeish: string): Promise<string[]>;
+  /** A file's content in a tree; null where there is none. */
+  read(treeish: string, path: string): Promise<string | null>;
+  /** A tree like `treeish`, but with the given paths as they are in `base` (absent there: removed). */
+  treeWithPathsFrom(treeish: string, base: string, paths: string[]): Promise<string>;
+
+  /**
+   * One commit on `tip` that holds everything between `base` and `work` (a three-way merge in memory; no
+   * worktree is touched). `date` (ms) makes it reproducible.
+   */
+  squashOnto(options: {
+    tip: string;
+    base: string;
+    work: string;
+    message: string;
+    author: string;
+    date: number;
+  }): Promise<{ kind: "commit"; commit: string; tree: string } | Conflict>;
+  /** Replays the commits of `base..tip`, in order, on `onto`. Messages, authors and dates stay. */
+  replay(options: {
+    base: string;
+    tip: string;
+    onto: string;
+  }): Promise<{ kind: "commits"; commits: string[]; tip: string } | Conflict>;
+  /** Messages of `base..tip`, newest first. */
+  log(base: string, tip: string): Promise<{ commit: string; message: string }[]>;
+
+  /** Whether the target could be fast-forwarded now: for the warning at the start. Null: it could. */
+  targetBlocked(branch: string): Promise<TargetBlocked | null>;
+  /**
+   * Fast-forwards a branch: in the checkout that has it (only if clean, never overwriting an untracked or
+   * ignored file), else by compare-and-swap. Idempotent: already there is done. `moved`: no fast-forward.
+   */
+  fastForward(branch: string, commit: string): Promise<{ kind: "done" } | TargetBlocked>;
+  /** Adds text to the commit's note under refs/notes/loopr. */
+  addNote(commit: string, text: string): Promise<void>;
+  /** Real paths that a sandboxed git needs to read: the common directory and its alternates. */
+  readPaths(): Promise<string[]>;
+}
+
+export interface Git {
+  /**
+   * The repository around a directory. Throws `not_a_repository`, `no_commit` (unborn branch),
+   * `repository_unusable` (git's reason: owner, corrupt, version).
+   */
+  open(directory: string): Promise<OpenedRepository>;
+  /** The repository of a stored project, wherever the person's directory is now. `repository_gone`. */
+  reopen(project: Project): Promise<Repository>;
+}
+
+export interface OpenedRepository {
+  repository: Repository;
+  /** Branch checked out in that directory; null: detached. */
+  branch: string | null;
+  head: string;
+  /** The directory relative to the checkout's root; "" is the root. */
+  subdir: string;
+}

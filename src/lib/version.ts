@@ -1,0 +1,7 @@
+// Replaced by the build (scripts/build.mjs); running from source has neither.
+declare const LOOPR_VERSION: string | undefined;
+declare const LOOPR_BUILD: string | undefined;
+
+export const version = typeof LOOPR_VERSION === "string" ? LOOPR_VERSION : "0.0.0-dev";
+/** Hash of the sources that this executable was built from: tells builds of one version apart. */
+export const build = typeof LOOPR_BUILD === "string" ? LOOPR_BUILD : "dev";

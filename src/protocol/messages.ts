@@ -1,0 +1,35 @@
+// The envelopes of the client protocol: JSON Lines, one object a line. Not JSON-RPC.
+import * as z from "zod/mini";
+
+export const protocolVersion = "1.0";
+/** Longest line, its newline excluded, in bytes. */
+export const lineBytesMax = 1024 * 1024;
+/** A client whose unread output passes this is cut off. Bytes. */
+export const clientQueueBytesMax = 4 * 1024 * 1024;
+export const clientsMaxDefault = 256;
+/** Interval of `stream.heartbeat` to subscribers. */
+export const heartbeatMs = 15_000;
+
+export const Request = z.object({
+  id: z.int().check(z.nonnegative()),
+  method: z.string(),
+  params: z.optional(z.nullable(z.record(z.string(), z.unknown()))),
+});
+export type Request = z.infer<typeof Request>;
+
+export const ErrorBody = z.object({ code: z.number(), message: z.string(), data: z.optional(z.unknown()) });
+
+export const Response = z.object({
+  id: z.number(),
+  result: z.optional(z.unknown()),
+  error: z.optional(ErrorBody),
+});
+export type Response = z.infer<typeof Response>;
+
+export const EventMessage = z.object({
+  event: z.string(),
+  data: z.unknown(),
+  /** Stored events are numbered; output and heartbeats are not. */
+  seq: z.optional(z.number()),
+});
+export type EventMessage = z.infer<typeof EventMessage>;

@@ -1,0 +1,152 @@
+// One value per method: its name, parameters and result. Client and server derive their types from it.
+import * as z from "zod/mini";
+import { PlanSpec } from "../domain/artifacts.ts";
+import { Evidence, IterationRecord } from "../domain/evidence.ts";
+import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import { RunOptions } from "../domain/run.ts";
+
+export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
+  params: P;
+  result: R;
+  /** Whether a client may repeat it by itself after a lost connection. */
+  idempotent: boolean;
+}
+
+const method = <P extends z.ZodMiniType, R extends z.ZodMiniType>(
+  params: P,
+  result: R,
+  idempotent = false,
+): Method<P, R> => ({ params, result, idempotent });
+
+const none = z.object({});
+const byId = z.object({ id: z.string() });
+const optional = <T extends z.ZodMiniType>(schema: T) => z.optional(z.nullable(schema));
+const yes = <K extends string>(key: K) =>
+  z.object({ [key]: z.literal(true) } as Record<K, z.ZodMiniLiteral<true>>);
+
+/** Keys that the client's environment holds: in memory only, never stored, logged or given to a tool. */
+export const Credential = z.object({ api_key: z.string(), base_url: optional(z.string()) });
+export type Credential = z.infer<typeof Credential>;
+export const Credentials = z.object({ anthropic: optional(Credential), openai: optional(Credential) });
+export type Credentials = z.infer<typeof Credentials>;
+
+export const LoopCounts = z.record(z.string(), z.number());
+
+/** `loop.get` adds the original client's flat fields to the record. */
+export const LoopDetail = z.extend(Loop, { description: z.string(), iterations: z.number() });
+
+export const methods = {
+  initialize: method(
+    z.object({
+      version: z.string(),
+      build: optional(z.string()),
+      protocol: optional(z.string()),
+      cwd: optional(z.string()),
+      client: optional(z.string()),
+      credentials: optional(Credentials),
+    }),
+    z.object({
+      version: z.string(),
+      build: z.string(),
+      protocol: z.string(),
+      capabilities: z.object({ chat: z.boolean(), loops: z.boolean(), events: z.boolean() }),
+      pid: z.number(),
+      nonce: z.string(),
+      started_at: z.number(),
+      home: z.string(),
+    }),
+    true,
+  ),
+  ping: method(none, z.object({ pong: z.literal(true) }), true),
+  status: method(
+    none,
+    z.object({
+      running: z.literal(true),
+      version: z.string(),
+      build: z.string(),
+      pid: z.number(),
+      uptime_ms: z.number(),
+      llm_ready: z.boolean(),
+      loops: LoopCounts,
+      clients: z.number(),
+      memory_bytes: z.number(),
+    }),
+    true,
+  ),
+  shutdown: method(z.object({ mode: optional(z.enum(["graceful", "now"])) }), yes("stopping")),
+  subscribe: method(
+    z.object({ since: optional(z.int().check(z.nonnegative())), loop_id: optional(z.string()) }),
+    z.object({ subscribed: z.literal(true), seq: z.number() }),
+    true,
+  ),
+  unsubscribe: method(none, z.object({ subscribed: z.literal(false) }), true),
+  "loop.list": method(
+    z.object({ project: optional(z.string()), status: optional(LoopStatus), type: optional(LoopType) }),
+    z.object({ loops: z.array(Loop) }),
+    true,
+  ),
+  "loop.get": method(byId, z.object({ loop: LoopDetail }), true),
+  "loop.create_plan": method(
+    z.object({
+      description: z.string().check(z.minLength(1)),
+      project: optional(z.string()),
+      env: optional(z.record(z.string(), z.string())),
+      options: optional(RunOptions),
+    }),
+    z.object({
+      id: z.string(),
+      status: z.literal("created"),
+      warnings: z.array(z.string()),
+      bounds: z.string(),
+    }),
+  ),
+  "loop.start": method(byId, yes("started")),
+  "loop.pause": method(byId, yes("paused")),
+  "loop.resume": method(byId, yes("resumed")),
+  "loop.cancel": method(byId, yes("cancelled")),
+  "loop.delete": method(byId, yes("deleted")),
+  "loop.events": method(
+    z.object({ id: z.string(), since: optional(z.number()) }),
+    z.object({
+      events: z.array(z.object({ seq: z.number(), event: z.string(), data: z.unknown(), at: z.number() })),
+    }),
+    true,
+  ),
+  "loop.iterations": method(
+    byId,
+    z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
+    true,
+  ),
+  "loop.diff": method(byId, z.object({ diff: z.string(), truncated: z.boolean() }), true),
+  "loop.output": method(
+    z.object({ id: z.string(), iteration: optional(z.number()) }),
+    z.object({ output: z.string(), truncated: z.boolean() }),
+    true,
+  ),
+  "plan.get_preview": method(
+    byId,
+    z.object({ id: z.string(), content: z.string(), specs: z.array(PlanSpec), status: LoopStatus }),
+    true,
+  ),
+  "plan.approve": method(byId, z.object({ approved: z.literal(true), specs_spawned: z.number() })),
+  "plan.reject": method(z.object({ id: z.string(), reason: optional(z.string()) }), yes("rejected")),
+  "plan.iterate": method(
+    z.object({ id: z.string(), feedback: z.string().check(z.minLength(1)) }),
+    z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
+  ),
+  "plan.merge": method(byId, yes("merging")),
+  "chat.send": method(
+    z.object({ message: z.string() }),
+    z.object({ message_id: z.string(), response: z.string() }),
+  ),
+  "chat.cancel": method(none, yes("cancelled")),
+  "chat.clear": method(none, yes("cleared")),
+  "metrics.get": method(none, z.record(z.string(), z.unknown()), true),
+} as const;
+
+/** In the protocol's tables, and not built yet: these answer 1006. */
+export const unbuiltMethods: ReadonlySet<MethodName> = new Set(["chat.send", "chat.cancel", "chat.clear"]);
+
+export type MethodName = keyof typeof methods;
+export type Params<M extends MethodName> = z.infer<(typeof methods)[M]["params"]>;
+export type Result<M extends MethodName> = z.infer<(typeof methods)[M]["result"]>;
