@@ -1,0 +1,212 @@
+// The command line: every command with its options. A command's code is imported only when it is chosen,
+// so that the others cost the start nothing.
+import { Command, CommanderError, Option } from "commander";
+import { resolve } from "node:path";
+import { version, build } from "../lib/version.ts";
+import { LooprError } from "../lib/errors.ts";
+import { createContext, exitCodes, reportError, type CliContext } from "./context.ts";
+
+type Action = (context: CliContext, args: string[], options: Record<string, unknown>) => Promise<number>;
+
+/** Runs the command line and returns the exit code. */
+export async function main(argv: string[]): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const program = createProgram((code) => (exitCode = code));
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCodes.done; // --help, --version
+    const message = error.message.replace(/^error: /, "");
+    const usage = new LooprError("usage", message, "loopr --help lists the commands and their options");
+    return reportError(createContext({ json: argv.includes("--json"), verbose: false, config: null }), usage);
+  }
+}
+
+export function createProgram(onExit: (code: number) => void): Command {
+  const program = new Command("loopr");
+  program
+    .description("Autonomous coding loops: describe a change, approve a plan, wake up to verified commits.")
+    .version(`loopr ${version} (${build})`, "--version", "show the version")
+    .option("-c, --config <path>", "an explicit configuration file")
+    .option("-v, --verbose", "more detail on stderr")
+    .option("--json", "machine-readable output on stdout")
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .enablePositionalOptions(false)
+    .showSuggestionAfterError();
+
+  /** Registers what a command does: its code is loaded when it runs. */
+  const does = (command: Command, load: () => Promise<Action>): Command =>
+    command
+      .option("--json", "machine-readable output on stdout")
+      .option("-v, --verbose", "more detail on stderr")
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} })
+      .action(async () => {
+        const all: Record<string, unknown> = command.optsWithGlobals();
+        const explicit = typeof all["config"] === "string" ? all["config"] : process.env["LOOPR_CONFIG"];
+        const context = createContext({
+          json: all["json"] === true,
+          verbose: all["verbose"] === true,
+          config: explicit ? resolve(explicit) : null,
+        });
+        try {
+          const action = await load();
+          onExit(await action(context, command.args, command.opts()));
+        } catch (error) {
+          onExit(reportError(context, error));
+        }
+      });
+
+  does(program, async () => (await import("./tui.ts")).tui);
+
+  const daemon = program.command("daemon").description("start, stop and look at the background daemon");
+  does(
+    daemon
+      .command("start")
+      .description("start in the background; returns when it answers")
+      .option("-f, --foreground", "run in this process")
+      .addOption(new Option("--readiness-fd <fd>").hideHelp()),
+    async () => (await import("./daemon.ts")).daemonStart,
+  );
+  does(
+    daemon.command("stop").description("stop it; returns when it is gone"),
+    async () => (await import("./daemon.ts")).daemonStop,
+  );
+  does(
+    daemon.command("status").description("show whether it runs"),
+    async () => (await import("./daemon.ts")).daemonStatus,
+  );
+  does(
+    daemon.command("restart").description("stop, then start"),
+    async () => (await import("./daemon.ts")).daemonRestart,
+  );
+
+  does(
+    program
+      .command("init")
+      .description("write .loopr.yml for this repository, having detected its test command")
+      .option("--force", "replace an existing file"),
+    async () => (await import("./init.ts")).init,
+  );
+  does(
+    program.command("trust").description("accept this repository's .loopr.yml"),
+    async () => (await import("./trust.ts")).trust,
+  );
+  does(
+    program.command("doctor").description("check git, sandbox, keys, home directory, daemon"),
+    async () => (await import("./doctor.ts")).doctor,
+  );
+  does(
+    program
+      .command("demo")
+      .description("a complete run on a sample repository: no key, no network")
+      .option("--yes", "approve the plan without asking")
+      .option("--keep", "keep the sample repository"),
+    async () => (await import("./demo.ts")).demo,
+  );
+
+  does(
+    runOptions(program.command("plan [task...]"))
+      .description("create a plan loop in this repository and print its id")
+      .option("--file <path>", "read the task from a file")
+      .option("--wait", "wait until it awaits approval"),
+    async () => (await import("./run.ts")).plan,
+  );
+  does(
+    runOptions(program.command("run [task...]"))
+      .description("plan, approve, run and merge; the exit code is the outcome")
+      .option("--file <path>", "read the task from a file")
+      .option("--yes", "approve and merge without asking")
+      .option("--no-merge", "stop when verified"),
+    async () => (await import("./run.ts")).run,
+  );
+
+  does(
+    program
+      .command("list")
+      .description("loops as a tree")
+      .option("-s, --status <status>", "only loops with this status")
+      .option("-t, --type <type>", "only loops of this type")
+      .option("-a, --all-projects", "loops of all projects"),
+    async () => (await import("./list.ts")).list,
+  );
+  does(
+    program.command("status <id>").description("one loop").option("-d, --detail", "iterations and evidence"),
+    async () => (await import("./status.ts")).status,
+  );
+  does(
+    program.command("watch [id]").description("live events"),
+    async () => (await import("./watch.ts")).watch,
+  );
+  does(
+    program.command("diff <id>").description("what a loop changed"),
+    async () => (await import("./diff.ts")).diff,
+  );
+  does(
+    program
+      .command("logs [id]")
+      .description("what a loop said and ran; without an id, the daemon's log")
+      .option("-f, --follow", "go on as it happens")
+      .option("--iteration <n>", "one iteration"),
+    async () => (await import("./logs.ts")).logs,
+  );
+
+  const gate = async () => import("./gate.ts");
+  does(
+    program.command("approve <id>").description("approve a plan that waits"),
+    async () => (await gate()).approve,
+  );
+  does(
+    program
+      .command("reject <id>")
+      .description("reject a plan: it has failed")
+      .option("-r, --reason <why>", "why"),
+    async () => (await gate()).reject,
+  );
+  does(
+    program
+      .command("iterate <id>")
+      .description("send a plan back with feedback")
+      .requiredOption("-m, --message <feedback>", "what to change"),
+    async () => (await gate()).iterate,
+  );
+
+  const act = async () => import("./act.ts");
+  does(
+    program.command("pause <id>").description("pause a loop and its descendants"),
+    async () => (await act()).pause,
+  );
+  does(
+    program.command("resume <id>").description("resume a paused, stalled or failed loop"),
+    async () => (await act()).resume,
+  );
+  does(
+    program.command("cancel <id>").description("cancel a loop and its descendants; its branch stays"),
+    async () => (await act()).cancel,
+  );
+  does(
+    program.command("delete <id>").description("forget an ended run; its branch stays"),
+    async () => (await act()).remove,
+  );
+  does(
+    program.command("merge <id>").description("bring a verified run onto its target"),
+    async () => (await act()).merge,
+  );
+  return program;
+}
+
+function runOptions(command: Command): Command {
+  return command
+    .option("--levels <levels>", "auto, or some of plan,spec,phase,code ending in code")
+    .option("--depth <level>", "from this level down; code: one loop straight on the task")
+    .option("--check <command>", "the validation command, run in the current directory")
+    .option("--no-check", "do without validation: the result is unverified")
+    .option("--max-iterations <n>", "bound on the iterations of each loop")
+    .option("--budget <usd>", "bound on the run's cost in US dollars")
+    .option("--target <branch>", "the branch to merge onto")
+    .option("--may-change <glob...>", "protected files that may change")
+    .option("--sandbox <mode>", "auto, or none to run tools unsandboxed");
+}
