@@ -35,3 +35,32 @@ export function matchIds(typed: string, ids: readonly string[]): string[] {
     return hex.startsWith(start) && own.join(".") === children.join(".");
   });
 }
+
+/** As short as views can show ids without one of them meaning two: at least four digits, more where needed. */
+export function abbreviations(ids: readonly string[]): Map<string, string> {
+  const roots = [...new Set(ids.map((id) => id.split("-")[1] ?? id))].sort();
+  // In sorted order only the neighbours can share a longer start.
+  const shortOf = new Map(
+    roots.map((hex, index) => {
+      const shared = Math.max(
+        sharedStart(hex, roots[index - 1] ?? ""),
+        sharedStart(hex, roots[index + 1] ?? ""),
+      );
+      return [hex, hex.slice(0, Math.max(shortDigits, shared + 1))];
+    }),
+  );
+  return new Map(
+    ids.map((id) => {
+      const [, hex = id, ...children] = id.split("-");
+      return [id, [shortOf.get(hex) ?? hex, ...children].join(".")];
+    }),
+  );
+}
+
+const shortDigits = 4;
+
+function sharedStart(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return at;
+}
