@@ -38,10 +38,13 @@ export function createProgram(onExit: (code: number) => void): Command {
     .showSuggestionAfterError();
 
   /** Registers what a command does: its code is loaded when it runs. */
-  const does = (command: Command, load: () => Promise<Action>): Command =>
-    command
-      .option("--json", "machine-readable output on stdout")
-      .option("-v, --verbose", "more detail on stderr")
+  const does = (command: Command, load: () => Promise<Action>): Command => {
+    if (command !== program) {
+      command
+        .option("--json", "machine-readable output on stdout")
+        .option("-v, --verbose", "more detail on stderr");
+    }
+    return command
       .exitOverride()
       .configureOutput({ writeErr: () => {} })
       .action(async () => {
@@ -59,8 +62,10 @@ export function createProgram(onExit: (code: number) => void): Command {
           onExit(reportError(context, error));
         }
       });
+  };
 
-  does(program, async () => (await import("./tui.ts")).tui);
+  // A word that is no command comes here too: the interface says so instead of opening.
+  does(program.allowExcessArguments(), async () => (await import("./tui.ts")).tui);
 
   const daemon = program.command("daemon").description("start, stop and look at the background daemon");
   does(
