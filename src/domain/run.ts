@@ -1,7 +1,7 @@
 // A run: a root loop with its descendants, and everything that was settled when it was created.
 import * as z from "zod/mini";
 import { Config } from "./config.ts";
-import { LoopType } from "./loop.ts";
+import { Failure, LoopType } from "./loop.ts";
 
 /** Options of `loop.create_plan`. Paths are absolute. */
 export const RunOptions = z.object({
@@ -68,9 +68,13 @@ export const Run = z.object({
   tip: z.nullable(z.string()),
   verified_commit: z.nullable(z.string()),
   merged_commit: z.nullable(z.string()),
+  /** Why the integration of finished work cannot go on without a person; cleared by resume. */
+  blocked: z.nullable(Failure),
   /** Merge asked for after creation (`plan.merge`). */
   merge_requested: z.boolean(),
   cost_usd: z.number(),
+  /** The bound on cost_usd: limits.run_usd, and as much again each time a person resumes after it. */
+  budget_usd: z.number(),
   created_at: z.number(),
 });
 export type Run = z.infer<typeof Run>;

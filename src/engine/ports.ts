@@ -61,6 +61,8 @@ export interface Store {
 
 export type ContentBlock =
   | { type: "text"; text: string }
+  /** What the model thought (often withheld: empty). `opaque` goes back to it unchanged, in its place. */
+  | { type: "thinking"; text: string; opaque: unknown }
   | { type: "tool_use"; id: string; name: string; input: unknown }
   | { type: "tool_result"; tool_use_id: string; content: string; is_error: boolean };
 
@@ -177,7 +179,7 @@ export type Conflict = { kind: "conflict"; files: string[]; text: string };
 /** How a target could not be moved; `command` is what the person may run. */
 export type TargetBlocked = {
   kind: "blocked";
-  reason: "dirty" | "in_progress" | "untracked" | "moved";
+  reason: "dirty" | "in_progress" | "untracked" | "moved" | "filtered";
   message: string;
   command: string;
 };
@@ -205,7 +207,9 @@ export interface Repository {
    * one (a missing directory, a replaced .git file) is rebuilt.
    */
   ensureWorktree(path: string, commit: string): Promise<void>;
-  /** Removes worktree and registration. The caller has made sure that nothing in it is lost. */
+  /** Whether a worktree of ours is there, whole enough to look for uncommitted work. */
+  isWorktree(path: string): Promise<boolean>;
+  /** Removes worktree and registration; neither needs to exist. The caller has made sure that nothing in it is lost. */
   removeWorktree(path: string): Promise<void>;
   /** Puts the worktree at a commit; ignored files stay. What was uncommitted is gone: save it before. */
   resetWorktree(path: string, commit: string): Promise<void>;
@@ -215,6 +219,8 @@ export interface Repository {
    */
   checkoutClean(path: string, treeish: string): Promise<void>;
   headOf(path: string): Promise<string>;
+  /** Everything in the worktree that is not tracked, ignored or not; whole directories with a final slash. */
+  untrackedPaths(path: string): Promise<string[]>;
   /** Whether the worktree has changes or untracked files that are not committed. */
   isDirty(path: string): Promise<boolean>;
   /**

@@ -1,0 +1,195 @@
+// loop.create_plan: everything about a run is settled and checked here, once, before anything is stored.
+import { resolveCredentials } from "../config/credentials.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../domain/config.ts";
+import type { Loop, LoopType } from "../domain/loop.ts";
+import { parseLevels, type Run } from "../domain/run.ts";
+import { describeBounds } from "../engine/bounds.ts";
+import { newLoop } from "../engine/new-loop.ts";
+import type { Git, OpenedRepository } from "../engine/ports.ts";
+import { LooprError } from "../lib/errors.ts";
+import { newLoopId } from "../lib/ids.ts";
+import { loadScript } from "../llm/scripted.ts";
+import { RpcError, rpcCodes } from "../protocol/errors.ts";
+import type { Params } from "../protocol/methods.ts";
+import type { SandboxProbe } from "../sandbox/probe.ts";
+import type { Caller } from "./handlers.ts";
+import type { Keyring } from "./keyring.ts";
+import { runEnvironment } from "./run-environment.ts";
+
+const titleCharsMax = 72;
+
+export interface CreateRunNeeds {
+  dataDir: string;
+  git: Git;
+  keyring: Keyring;
+  /** The daemon's own environment where its keys may count, else empty. */
+  keyEnvironment: Readonly<Record<string, string | undefined>>;
+  probeSandbox: () => Promise<SandboxProbe>;
+  now: () => number;
+}
+
+export interface CreatedRun {
+  run: Run;
+  root: Loop;
+  bounds: string;
+}
+
+/** Refuses with LooprErrors that each say what to do; see the codes in the CLI's list of usage errors. */
+export async function createRun(
+  params: Params<"loop.create_plan">,
+  caller: Caller,
+  needs: CreateRunNeeds,
+): Promise<CreatedRun> {
+  const directory = params.project ?? caller.cwd;
+  if (!directory) throw new RpcError(rpcCodes.invalidParams, "Missing 'project' parameter");
+  const options = params.options ?? {};
+  const opened = await needs.git.open(directory);
+  const { project } = opened.repository;
+  const loaded = loadConfig({
+    env: { ...process.env, ...params.env },
+    projectRoot: project.root === project.common_dir ? null : project.root,
+    projectHash: project.hash,
+    dataDir: needs.dataDir,
+    explicit: options.config ?? null,
+    options: { ...options, cwd: options.cwd ?? directory },
+  });
+  const { config } = loaded;
+  const waived = options.no_check === true;
+  requireCheck(config, waived);
+  const levels = levelsOf(config);
+  const target = await targetOf(config, opened);
+  const sandboxed = await requireSandbox(config, needs);
+  const credentials = requireModel(config, caller, needs);
+  const checkCwd = config.validation.cwd === "." ? "" : config.validation.cwd;
+  await requireDirectory(opened, target.commit, checkCwd);
+
+  const now = needs.now();
+  const merge = options.merge ?? config.git.auto_merge;
+  const warnings = [...loaded.warnings];
+  if (waived) warnings.push("unverified: no check runs (--no-check)");
+  if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
+  const blocked = await opened.repository.targetBlocked(target.branch);
+  if (blocked) warnings.push(`${blocked.message}; the run does not touch it, but cannot be merged until it is clean`);
+
+  const run: Run = {
+    id: newLoopId(now),
+    project,
+    subdir: opened.subdir,
+    target_branch: target.branch,
+    target_commit: target.commit,
+    branch: null,
+    levels,
+    config,
+    env: runEnvironment(params.env ?? process.env, config.env.pass),
+    check_cwd: checkCwd,
+    may_change: options.may_change ?? [],
+    approve: options.approve ?? false,
+    merge,
+    credentials,
+    sandboxed,
+    author: config.git.author ?? (await opened.repository.identity()),
+    warnings,
+    tip: null,
+    verified_commit: null,
+    merged_commit: null,
+    blocked: null,
+    merge_requested: false,
+    cost_usd: 0,
+    budget_usd: config.limits.run_usd,
+    created_at: now,
+  };
+  const root = rootLoop(run, levels, params.description, now);
+  return { run, root, bounds: describeBounds(root, run) };
+}
+
+function rootLoop(run: Run, levels: Run["levels"], description: string, now: number): Loop {
+  const [type, ...below]: LoopType[] = levels === "auto" ? ["plan"] : levels;
+  const title = (description.split("\n").find((line) => line.trim() !== "") ?? "run").trim();
+  return newLoop(run, {
+    id: run.id,
+    type: type ?? "plan",
+    parent: null,
+    title: title.length > titleCharsMax ? `${title.slice(0, titleCharsMax - 1)}…` : title,
+    description,
+    levels: below,
+    dependsOn: [],
+    mayChange: [],
+    now,
+  });
+}
+
+function requireCheck(config: Config, waived: boolean): void {
+  if (waived || config.validation.command?.trim()) return;
+  throw new LooprError(
+    "no_check",
+    "no check command is set for this repository: nothing could tell whether the work is right",
+    "loopr init detects one and writes .loopr.yml, --check CMD gives one, --no-check does without (the result is then unverified)",
+  );
+}
+
+function levelsOf(config: Config): Run["levels"] {
+  const levels = parseLevels(config.levels);
+  if (levels !== null) return levels;
+  throw new LooprError(
+    "bad_levels",
+    `"${config.levels}" is no list of levels`,
+    "auto, or some of plan,spec,phase,code in this order, ending in code",
+  );
+}
+
+async function targetOf(config: Config, opened: OpenedRepository): Promise<{ branch: string; commit: string }> {
+  const branch = config.git.target ?? opened.branch;
+  if (branch === null) {
+    throw new LooprError(
+      "detached_head",
+      `${opened.repository.project.root} has no branch checked out (detached HEAD), so there is nothing to merge onto`,
+      "--target BRANCH says which, or check a branch out",
+    );
+  }
+  const commit = await opened.repository.resolve(`refs/heads/${branch}`);
+  if (commit === null) {
+    throw new LooprError("bad_target", `there is no branch ${branch} in ${opened.repository.project.root}`, "git branch lists them");
+  }
+  return { branch, commit };
+}
+
+async function requireSandbox(config: Config, needs: CreateRunNeeds): Promise<boolean> {
+  if (config.sandbox.mode === "none") return false;
+  const probe = await needs.probeSandbox();
+  if (probe.ok) return true;
+  throw new LooprError(
+    "no_sandbox",
+    `the sandbox does not work on this machine: ${probe.reason}`,
+    `${probe.remedy}; or --sandbox none runs everything with all of your rights`,
+  );
+}
+
+function requireModel(config: Config, caller: Caller, needs: CreateRunNeeds): Run["credentials"] {
+  if (config.llm.provider === "scripted") {
+    if (config.llm.script === null) {
+      throw new LooprError("no_model", "the scripted model has no script", "set llm.script or LOOPR_SCRIPT to a file");
+    }
+    loadScript(config.llm.script); // a broken script is told now, not in the middle of the run
+    return null;
+  }
+  const key = resolveCredentials(config, caller.credentials, needs.keyEnvironment);
+  if (key !== null) return needs.keyring.add(key);
+  const variable = config.llm.providers.anthropic.api_key_env ?? "ANTHROPIC_API_KEY";
+  throw new LooprError(
+    "no_model",
+    "no model is configured: there is no API key",
+    `set ${variable} in the shell that runs loopr, or llm.providers.anthropic.api_key_file in your own configuration; loopr demo needs neither`,
+  );
+}
+
+async function requireDirectory(opened: OpenedRepository, commit: string, directory: string): Promise<void> {
+  if (directory === "") return;
+  const files = await opened.repository.files(commit);
+  if (files.some((file) => file.startsWith(`${directory}/`))) return;
+  throw new LooprError(
+    "config_invalid",
+    `the check's directory ${directory} is not in the commit that the run starts from`,
+    "commit it first, or give validation.cwd a directory that git tracks",
+  );
+}

@@ -1,0 +1,64 @@
+// The keys that clients have brought, in memory only. A run remembers which of them pays for it by a salted
+// fingerprint, never by the key.
+import { createHash, randomBytes } from "node:crypto";
+import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Run } from "../domain/run.ts";
+
+export interface Key {
+  provider: "anthropic";
+  api_key: string;
+  base_url: string | null;
+}
+
+type RunCredentials = NonNullable<Run["credentials"]>;
+
+export class Keyring {
+  readonly #salt: string;
+  readonly #keys = new Map<string, Key>();
+
+  constructor(dataDir: string) {
+    this.#salt = readSalt(join(dataDir, "salt"));
+  }
+
+  /** Remembers a key and says how a run refers to it. */
+  add(key: Key): RunCredentials {
+    const fingerprint = createHash("sha256").update(`${this.#salt}\0${key.provider}\0${key.api_key}`).digest("hex").slice(0, 16);
+    this.#keys.set(fingerprint, key);
+    return { provider: key.provider, base_url: key.base_url, fingerprint };
+  }
+
+  /** The key that pays for a run; null where nobody has brought it since the daemon started. */
+  keyOf(run: Run): Key | null {
+    const key = run.credentials ? this.#keys.get(run.credentials.fingerprint) : undefined;
+    return key && run.credentials ? { ...key, base_url: run.credentials.base_url } : null;
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  /** Takes every known key out of a text that is about to be recorded. */
+  redact(text: string): string {
+    let clean = text;
+    for (const { api_key } of this.#keys.values()) clean = clean.replaceAll(api_key, "[key]");
+    return clean;
+  }
+}
+
+/** Made once per home; of two that make it at the same time the first wins. */
+function readSalt(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    const temporary = `${path}.${process.pid}.tmp`;
+    writeFileSync(temporary, randomBytes(16).toString("hex"), { mode: 0o600 });
+    try {
+      linkSync(temporary, path);
+    } catch {
+      // somebody else's salt is there now: it counts
+    }
+    rmSync(temporary, { force: true });
+    return readFileSync(path, "utf8");
+  }
+}

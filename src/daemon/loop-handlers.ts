@@ -1,0 +1,149 @@
+// The loop, plan and metrics methods: parameters in, engine called, result out.
+import type { Engine } from "../engine/engine.ts";
+import type { Git, Store } from "../engine/ports.ts";
+import type { Loop } from "../domain/loop.ts";
+import { PlanArtifact } from "../domain/artifacts.ts";
+import { renderArtifact } from "../engine/artifacts.ts";
+import { LooprError } from "../lib/errors.ts";
+import { RpcError, rpcCodes } from "../protocol/errors.ts";
+import type { MethodName, Params, Result } from "../protocol/methods.ts";
+import { createRun, type CreateRunNeeds } from "./create-run.ts";
+import type { Caller, Handlers } from "./handlers.ts";
+import { diffOf, outputOf } from "./loop-views.ts";
+import { metrics } from "./metrics.ts";
+
+export interface LoopHandlerNeeds extends CreateRunNeeds {
+  engine: Engine;
+  store: Store;
+  git: Git;
+  startedAt: number;
+  /** Binds a run to the key that the caller holds. */
+  rebindCredentials(rootId: string, caller: Caller): void;
+}
+
+export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
+  const { engine, store } = needs;
+  const { ledger } = engine;
+  return {
+    ...answered({
+      "loop.list": async (params) => ({ loops: await list(needs, params) }),
+      "loop.get": ({ id }) => {
+        const loop = ledger.loop(id);
+        return { loop: { ...loop, description: loop.context.description, iterations: loop.iteration } };
+      },
+      "loop.create_plan": async (params, caller) => {
+        const { run, root, bounds } = await createRun(params, caller, needs);
+        engine.create(run, root);
+        return { id: run.id, status: "created", warnings: run.warnings, bounds };
+      },
+      "loop.start": ({ id }) => {
+        const loop = ledger.loop(id);
+        if (loop.status !== "pending" && loop.status !== "running") engine.resume(id);
+        return { started: true };
+      },
+      "loop.pause": async ({ id }) => {
+        await engine.pause(id);
+        return { paused: true };
+      },
+      "loop.resume": ({ id }, caller) => {
+        needs.rebindCredentials(ledger.loop(id).root_id, caller);
+        engine.resume(id);
+        return { resumed: true };
+      },
+      "loop.cancel": async ({ id }) => {
+        await engine.cancel(id);
+        return { cancelled: true };
+      },
+      "loop.delete": async ({ id }) => {
+        await engine.delete(id);
+        return { deleted: true };
+      },
+      "loop.events": ({ id, since }) => {
+        ledger.loop(id);
+        const events = store.events(since ?? 0, { loop_id: id, limit: 1000 }) ?? [];
+        return { events: events.map(({ seq, event, data, at }) => ({ seq, event, data, at })) };
+      },
+      "loop.iterations": ({ id }) => {
+        ledger.loop(id);
+        return { iterations: store.iterations(id), evidence: store.evidence(id) };
+      },
+      "loop.diff": ({ id }) => diffOf(needs, ledger.loop(id)),
+      "loop.output": ({ id, iteration }) => outputOf(needs, ledger.loop(id), iteration ?? null),
+    }),
+    ...answered({
+      "plan.get_preview": ({ id }) => preview(needs, ledger.loop(id)),
+      "plan.approve": ({ id }) => ({ approved: true, specs_spawned: engine.approve(id) }),
+      "plan.reject": ({ id, reason }) => {
+        engine.reject(id, reason ?? "");
+        return { rejected: true };
+      },
+      "plan.iterate": ({ id, feedback }) => {
+        engine.iterate(id, feedback);
+        return { iterated: true, feedback_received: true };
+      },
+      "plan.merge": ({ id }) => {
+        engine.merge(id);
+        return { merging: true };
+      },
+      "metrics.get": () => metrics(needs),
+    }),
+  };
+}
+
+async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promise<Loop[]> {
+  const { ledger } = needs.engine;
+  const hash = params.project ? (await needs.git.open(params.project)).repository.project.hash : null;
+  return ledger
+    .all()
+    .filter(
+      (loop) =>
+        (hash === null || ledger.run(loop.root_id).project.hash === hash) &&
+        (!params.status || loop.status === params.status) &&
+        (!params.type || loop.loop_type === params.type),
+    )
+    .sort((a, b) => b.updated_at - a.updated_at);
+}
+
+function preview(needs: LoopHandlerNeeds, loop: Loop): Result<"plan.get_preview"> {
+  const value = needs.store.artifact(loop.id);
+  if (loop.loop_type !== "plan" || value === null || value === undefined) {
+    throw new LooprError("invalid_state", `${loop.loop_type} ${loop.id} is ${loop.status} and has no plan to show yet`);
+  }
+  return {
+    id: loop.id,
+    content: renderArtifact(needs, loop),
+    specs: PlanArtifact.parse(value).specs,
+    status: loop.status,
+  };
+}
+
+/** Gives every handler the same translation of failures to the wire's codes. */
+function answered(handlers: Handlers): Handlers {
+  const wrap =
+    <M extends MethodName>(handler: (params: Params<M>, caller: Caller) => Promise<Result<M>> | Result<M>) =>
+    async (params: Params<M>, caller: Caller): Promise<Result<M>> => {
+      try {
+        return await handler(params, caller);
+      } catch (error) {
+        throw error instanceof LooprError ? refusalOf(error) : error;
+      }
+    };
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [name, wrap(handler as Parameters<typeof wrap>[0])]),
+  );
+}
+
+const codes: Readonly<Record<string, number>> = {
+  loop_not_found: rpcCodes.loopNotFound,
+  invalid_state: rpcCodes.invalidState,
+  no_model: rpcCodes.notAvailable,
+  no_sandbox: rpcCodes.notAvailable,
+  not_trusted: rpcCodes.notPermitted,
+  config_invalid: rpcCodes.invalidParams,
+  bad_levels: rpcCodes.invalidParams,
+  bad_target: rpcCodes.invalidParams,
+};
+
+function refusalOf(error: LooprError): RpcError {
+  return new RpcError(codes[error.code] ?? rpcCodes.invalidState, error.message, { reason: error.code, hint: error.hint });
+}

@@ -1,0 +1,53 @@
+// Larger things that clients look at: a loop's diff and its output.
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Loop } from "../domain/loop.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loopRef } from "../engine/parts.ts";
+import type { Git, Store } from "../engine/ports.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
+import type { Result } from "../protocol/methods.ts";
+
+/** JSON may double a text's length, and a message is one line of at most 1 MiB. Bytes. */
+const textBytesMax = 400 * 1024;
+
+interface Needs {
+  engine: Engine;
+  store: Store;
+  git: Git;
+}
+
+/** A root's diff is the whole run's; a code loop's is its own work. */
+export async function diffOf(needs: Needs, loop: Loop): Promise<Result<"loop.diff">> {
+  const run = needs.engine.ledger.run(loop.root_id);
+  const repository = await needs.git.reopen(run.project);
+  const own = loop.loop_type === "code" ? await repository.resolve(loopRef(loop.id)) : null;
+  if (own !== null && loop.base_commit !== null) return repository.diff(loop.base_commit, own, textBytesMax);
+  const tip = run.merged_commit ?? run.verified_commit ?? run.tip;
+  if (loop.parent_id !== null || tip === null) return { diff: "", truncated: false };
+  return repository.diff(run.target_commit, tip, textBytesMax);
+}
+
+/** The tail of what a loop said and ran, in one iteration; without a number the last that has any. */
+export async function outputOf(needs: Needs, loop: Loop, iteration: number | null): Promise<Result<"loop.output">> {
+  const records = needs.store.iterations(loop.id);
+  const record = iteration === null ? records.at(-1) : records.findLast((one) => one.iteration === iteration);
+  if (!record) {
+    if (iteration === null) return { output: "", truncated: false };
+    throw new LooprError("invalid_state", `${loop.id} has no iteration ${iteration}`, `loopr status ${loop.id} -d lists them`);
+  }
+  return tail(join(record.directory, "output.log"));
+}
+
+async function tail(path: string): Promise<Result<"loop.output">> {
+  try {
+    await using file = await open(path, "r");
+    const { size } = await file.stat();
+    const length = Math.min(size, textBytesMax);
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return { output: buffer.toString("utf8"), truncated: size > length };
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return { output: "", truncated: false };
+    throw error;
+  }
+}

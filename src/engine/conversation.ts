@@ -1,0 +1,171 @@
+// The model's part of one iteration: turns with tools until it says that it is done, or a bound is reached.
+import { join } from "node:path";
+import * as z from "zod/mini";
+import type { Loop } from "../domain/loop.ts";
+import { isToolName, tools, toolsOf, type Tool, type ToolName } from "../tools/catalog.ts";
+import { toolSchema } from "../tools/schemas.ts";
+import type { Journal } from "./journal.ts";
+import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface Conversation {
+  ending: "done" | "turns_used_up" | "refused" | "cut_off";
+  turns: number;
+  toolCalls: number;
+  /** What an artifact tool handed in, checked against its schema; the last one wins. */
+  artifact: unknown;
+}
+
+export interface ConversationOptions {
+  loop: Loop;
+  workspace: Workspace;
+  model: Model;
+  jobs: Jobs;
+  journal: Journal;
+  system: string;
+  prompt: string;
+  /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
+  artifactProblems: (value: unknown) => string[];
+  signal: AbortSignal;
+  /** Accounts for the turn; throws where a bound is used up. Called before the first turn too, with null. */
+  onTurn: (result: TurnResult | null) => void;
+}
+
+export async function converse(options: ConversationOptions): Promise<Conversation> {
+  const { loop, journal, signal } = options;
+  const names = toolsOf[loop.loop_type];
+  const messages: Message[] = [{ role: "user", content: [{ type: "text", text: options.prompt }] }];
+  const conversation: Conversation = { ending: "turns_used_up", turns: 0, toolCalls: 0, artifact: null };
+  journal.message(messages[0]);
+  options.onTurn(null);
+  while (conversation.turns < loop.budget.turns) {
+    const turn = await options.model.turn(
+      {
+        system: options.system,
+        messages,
+        tools: names.map(toolSchema),
+        model: options.workspace.run.config.llm.model,
+        max_tokens: options.workspace.run.config.llm.max_tokens,
+        timeout_ms: options.workspace.run.config.llm.timeout_s * 1000,
+        loop: {
+          id: loop.id,
+          type: loop.loop_type,
+          title: loop.title,
+          iteration: loop.iteration,
+          turn: conversation.turns + 1,
+        },
+      },
+      signal,
+      (text) => {
+        journal.output("model", text);
+      },
+    );
+    signal.throwIfAborted();
+    conversation.turns += 1;
+    messages.push({ role: "assistant", content: turn.content });
+    journal.message({ role: "assistant", content: turn.content, usage: turn.usage, stop: turn.stop });
+    options.onTurn(turn);
+    const calls = turn.content.filter((block) => block.type === "tool_use");
+    if (calls.length === 0) {
+      conversation.ending =
+        turn.stop === "refusal" ? "refused" : turn.stop === "max_tokens" ? "cut_off" : "done";
+      return conversation;
+    }
+    const results: ContentBlock[] = [];
+    for (const call of calls) {
+      conversation.toolCalls += 1;
+      results.push(await answer(call, names, options, conversation));
+      signal.throwIfAborted();
+    }
+    messages.push({ role: "user", content: results });
+    journal.message({ role: "user", content: results });
+  }
+  return conversation;
+}
+
+type ToolUse = Extract<ContentBlock, { type: "tool_use" }>;
+
+async function answer(
+  call: ToolUse,
+  names: readonly ToolName[],
+  options: ConversationOptions,
+  conversation: Conversation,
+): Promise<ContentBlock> {
+  const result = (content: string, is_error: boolean): ContentBlock => {
+    if (is_error) options.journal.output("tool", `✗ ${call.name}: ${firstLine(content)}\n`);
+    return { type: "tool_result", tool_use_id: call.id, content, is_error };
+  };
+  if (!isToolName(call.name) || !names.includes(call.name)) {
+    return result(`Unknown tool: ${call.name}. The tools here are: ${names.join(", ")}.`, true);
+  }
+  const tool: Tool = tools[call.name];
+  const parsed = z.safeParse(tool.parameters, call.input);
+  if (!parsed.success) {
+    return result(
+      `The parameters of ${call.name} are not right; nothing was done.\n${z.prettifyError(parsed.error)}`,
+      true,
+    );
+  }
+  if (tool.artifact) {
+    const problems = options.artifactProblems(parsed.data);
+    if (problems.length > 0)
+      return result(`Not accepted:\n${problems.map((line) => `- ${line}`).join("\n")}`, true);
+    conversation.artifact = parsed.data;
+    options.journal.output("tool", `• ${call.name}\n`);
+    return result("Accepted.", false);
+  }
+  return runTool(call.name, tool, asRecord(parsed.data), options, result);
+}
+
+async function runTool(
+  name: ToolName,
+  tool: Tool,
+  input: Record<string, unknown>,
+  options: ConversationOptions,
+  result: (content: string, isError: boolean) => ContentBlock,
+): Promise<ContentBlock> {
+  const { loop, workspace, journal } = options;
+  const directory = workspace.workDir(loop.id);
+  journal.output("tool", `• ${name} ${summary(input)}\n`);
+  const outcome = await options.jobs.run(
+    {
+      ...workspace.job(directory, "work"),
+      loop_id: loop.id,
+      iteration: loop.iteration,
+      lane: tool.lane,
+      tool: name,
+      input,
+      cwd: directory,
+      timeout_ms: typeof input["timeout_ms"] === "number" ? input["timeout_ms"] : tool.timeoutMs,
+      max_output_bytes: tool.outputBytesMax,
+      net: false,
+      spill_path: name === "run_command" ? join(journal.directory, "command.log") : undefined,
+    },
+    options.signal,
+    (_stream, text) => {
+      journal.output("tool", text);
+    },
+  );
+  const failed = outcome.status !== "success";
+  const exit =
+    name === "run_command" && outcome.exit_code !== null
+      ? `exit code ${outcome.exit_code}\n`
+      : failed
+        ? `${outcome.status}\n`
+        : "";
+  return result(`${exit}${outcome.output}`, failed);
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return z.parse(z.record(z.string(), z.unknown()), value);
+}
+
+function summary(input: Record<string, unknown>): string {
+  const first = input["path"] ?? input["command"] ?? input["pattern"];
+  return typeof first === "string" ? firstLine(first) : "";
+}
+
+function firstLine(text: string): string {
+  const line = text.split("\n", 1)[0] ?? "";
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}

@@ -1,0 +1,184 @@
+// The end of a run: verified on top of the target's newest commit, then brought onto the target.
+import type { Evidence } from "../domain/evidence.ts";
+import type { Loop } from "../domain/loop.ts";
+import type { Run } from "../domain/run.ts";
+import { feedbackOf } from "./verdict.ts";
+import { runCheck } from "./check.ts";
+import { openJournal } from "./journal.ts";
+import { archiveRef, type Parts } from "./parts.ts";
+import type { TargetBlocked } from "./ports.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** The target may move while the check runs; then it is rebased and checked again, this often. */
+const rebaseAttemptsMax = 3;
+
+export type Verification =
+  | { kind: "verified"; commit: string; target: string }
+  | { kind: "failed_on_target"; feedback: string; tip: string; target: string }
+  | { kind: "blocked"; code: string; message: string; hint: string };
+
+/** Makes sure that the run's tip has passed on top of the target's present commit. */
+export async function verifyOnTarget(
+  parts: Parts,
+  root: Loop,
+  workspace: Workspace,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const { repository } = workspace;
+  const run = parts.ledger.run(root.id);
+  const tip = run.tip ?? run.target_commit;
+  const target = await repository.resolve(`refs/heads/${run.target_branch}`);
+  if (target === null) {
+    return {
+      kind: "blocked",
+      code: "target_gone",
+      message: `the target branch ${run.target_branch} no longer exists`,
+      hint: `make it again, then loopr merge ${root.id}; the work is on ${run.branch ?? tip}`,
+    };
+  }
+  if (await repository.isAncestor(target, tip)) return { kind: "verified", commit: tip, target };
+  // A crash between the merge and its record: the target holds the work already.
+  if (await repository.isAncestor(tip, target)) return { kind: "verified", commit: tip, target };
+
+  const replayed = await repository.replay({ base: run.target_commit, tip, onto: target });
+  if (replayed.kind === "conflict") {
+    return {
+      kind: "blocked",
+      code: "merge_conflict",
+      message: `${run.target_branch} has moved on and conflicts with the work in ${replayed.files.join(", ")}`,
+      hint: `the work is on ${run.branch ?? tip}: git rebase ${run.target_branch} ${run.branch ?? tip}, or git merge ${run.branch ?? tip}`,
+    };
+  }
+  const feedback = await checkAll(parts, root, workspace, replayed.commits, signal);
+  if (feedback !== null) return { kind: "failed_on_target", feedback, tip: replayed.tip, target };
+  await moveBranch(parts, root, workspace, replayed.tip, target);
+  return { kind: "verified", commit: replayed.tip, target };
+}
+
+/** Puts the run's branch at its rebased tip; the old tip stays under a ref. */
+export async function moveBranch(
+  parts: Parts,
+  root: Loop,
+  workspace: Workspace,
+  tip: string,
+  target: string,
+): Promise<void> {
+  const { repository } = workspace;
+  const run = parts.ledger.run(root.id);
+  const old = run.tip ?? run.target_commit;
+  for (let n = 1; !(await repository.updateRef(archiveRef(root.id, n), old, null)); n++) {
+    if ((await repository.resolve(archiveRef(root.id, n))) === old) break;
+  }
+  await repository.updateRef(
+    `refs/heads/${run.branch ?? ""}`,
+    tip,
+    await repository.resolve(`refs/heads/${run.branch ?? ""}`),
+  );
+  parts.ledger.updateRun(root.id, { tip, target_commit: target });
+}
+
+/** Every commit that will reach the target is checked, the last one last. Null: all passed. */
+async function checkAll(
+  parts: Parts,
+  root: Loop,
+  workspace: Workspace,
+  commits: readonly string[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const command = workspace.run.config.validation.command;
+  if (command === null) return null;
+  const journal = openJournal(
+    workspace.recordsDir(root.id, 0),
+    (text) => parts.redact(workspace.run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id: root.id, stream, text });
+    },
+  );
+  for (const commit of commits) {
+    parts.ledger.update(root.id, {
+      progress: `the target has moved: running the check on ${commit.slice(0, 10)} on top of it`,
+    });
+    const result = await runCheck(command, {
+      workspace,
+      jobs: parts.jobs,
+      loopId: root.id,
+      iteration: root.iteration,
+      checkDir: workspace.checkDir(root.id),
+      treeish: commit,
+      tree: await workspace.repository.treeOf(commit),
+      variant: "candidate",
+      signal,
+      onOutput: (text) => {
+        journal.output("check", text);
+      },
+      logPath: `${journal.directory}/final.log`,
+    });
+    const evidence: Evidence = {
+      loop_id: root.id,
+      iteration: root.iteration,
+      stage: "final",
+      verified: result.passed,
+      checks: [result],
+      protected_changed: [],
+      at: parts.clock.now(),
+    };
+    parts.ledger.record({ evidence: [evidence] });
+    if (!result.passed) return feedbackOf(result, { logPath: `${journal.directory}/final.log` });
+  }
+  return null;
+}
+
+export type Merge =
+  { kind: "merged"; commit: string } | { kind: "not_merged"; verification: Verification | TargetBlocked };
+
+/** Verifies and fast-forwards, again where the target moved in between. */
+export async function mergeOntoTarget(
+  parts: Parts,
+  root: Loop,
+  workspace: Workspace,
+  signal: AbortSignal,
+): Promise<Merge> {
+  const { repository, run } = workspace;
+  let last: Verification | TargetBlocked | null = null;
+  for (let attempt = 0; attempt < rebaseAttemptsMax; attempt++) {
+    const verification = await verifyOnTarget(parts, root, workspace, signal);
+    if (verification.kind !== "verified") return { kind: "not_merged", verification };
+    signal.throwIfAborted();
+    const moved = await repository.fastForward(run.target_branch, verification.commit);
+    if (moved.kind === "done") {
+      await repository.addNote(verification.commit, noteOf(parts, root, parts.ledger.run(root.id)));
+      return { kind: "merged", commit: verification.commit };
+    }
+    last = moved;
+    if (moved.reason !== "moved") break;
+  }
+  return {
+    kind: "not_merged",
+    verification: last ?? {
+      kind: "blocked",
+      code: "merge_blocked",
+      message: `${run.target_branch} kept moving`,
+      hint: `loopr merge ${root.id}`,
+    },
+  };
+}
+
+/** The evidence, kept with the commit: what ran, on which tree, with what result. */
+function noteOf(parts: Parts, root: Loop, run: Run): string {
+  const lines = [`Loopr-Run: ${root.id}`, `Sandboxed: ${run.sandboxed ? "yes" : "no"}`];
+  const seen = new Set<string>();
+  for (const loop of parts.ledger.loopsOf(root.id)) {
+    for (const evidence of parts.store.evidence(loop.id)) {
+      for (const check of evidence.checks) {
+        const line = `${check.variant} ${check.tree.slice(0, 12)} exit ${check.exit_code ?? check.ending}: ${check.command}`;
+        if (!seen.has(line)) lines.push(`Check: ${line}`);
+        seen.add(line);
+      }
+      if (evidence.protected_changed.length > 0) {
+        lines.push(`Protected-Changed: ${evidence.protected_changed.join(", ")}`);
+      }
+    }
+  }
+  if (run.config.validation.command === null) lines.push("Check: none (validation was waived: unverified)");
+  return [...new Set(lines)].join("\n") + "\n";
+}

@@ -1,0 +1,173 @@
+// The integration queue's step for one complete code loop: squashed into one commit on the tip of the run's
+// branch, validated there, and the branch moved forward. Every commit on that branch has passed.
+import type { Evidence } from "../domain/evidence.ts";
+import type { Loop } from "../domain/loop.ts";
+import { LooprError } from "../lib/errors.ts";
+import { baselineHadNoTests } from "./iteration.ts";
+import { openJournal } from "./journal.ts";
+import { archiveRef, loopRef, trailers, type Parts } from "./parts.ts";
+import { judge, type Verdict } from "./verdict.ts";
+import type { Workspace } from "./workspace.ts";
+
+export type Integration =
+  | { kind: "integrated"; commit: string }
+  /** `base` and `checkpoint`: where the loop starts its next iteration. */
+  | { kind: "sent_back"; feedback: string; base: string; checkpoint: string };
+
+export async function integrate(
+  parts: Parts,
+  loop: Loop,
+  workspace: Workspace,
+  signal: AbortSignal,
+): Promise<Integration> {
+  const { repository } = workspace;
+  const run = parts.ledger.run(loop.root_id);
+  const tip = run.tip ?? run.target_commit;
+  const branchRef = `refs/heads/${run.branch ?? ""}`;
+  const actual = await repository.resolve(branchRef);
+  const missed = await integratedAlready(workspace, loop, tip, actual);
+  if (missed) return { kind: "integrated", commit: missed };
+  if (actual !== tip) {
+    throw new LooprError(
+      "branch_moved",
+      `the run's branch ${run.branch ?? ""} is at ${actual ?? "nothing"}, but Loopr left it at ${tip}`,
+      `put it back (git branch -f ${run.branch ?? ""} ${tip}), then loopr resume ${loop.root_id}`,
+    );
+  }
+  const work = await repository.resolve(loopRef(loop.id));
+  const base = loop.base_commit ?? run.target_commit;
+  if (work === null) {
+    throw new LooprError(
+      "work_missing",
+      `the commits of ${loop.id} are gone from ${loopRef(loop.id)}`,
+      `loopr resume ${loop.id}`,
+    );
+  }
+  const squashed = await repository.squashOnto({
+    tip,
+    base,
+    work,
+    message: `${loop.title}\n\n${trailers(loop.id, loop.iteration)}\n`,
+    author: run.author,
+    date: loop.created_at,
+  });
+  if (squashed.kind === "conflict") {
+    await repository.updateRef(archiveRef(loop.id, loop.context.sent_back + 1), work, null);
+    const { diff } = await repository.diff(base, work, 32 * 1024);
+    return {
+      kind: "sent_back",
+      base: tip,
+      checkpoint: tip,
+      feedback:
+        `Meanwhile other work was integrated that conflicts with yours in: ${squashed.files.join(", ")}. Your worktree is now at ` +
+        `the newest state, without your changes. Make them again so that both are in.\n\nThe conflict:\n${squashed.text}\n\n` +
+        `Your changes were:\n${diff}`,
+    };
+  }
+  const verdict = await validate(parts, loop, workspace, { tip, ...squashed }, signal);
+  if (!verdict.passed) {
+    return {
+      kind: "sent_back",
+      base: tip,
+      checkpoint: squashed.commit,
+      feedback: `Your work passed alone, but fails together with what was integrated meanwhile. Your worktree now holds both.\n\n${verdict.feedback}`,
+    };
+  }
+  if (!(await repository.updateRef(branchRef, squashed.commit, tip))) {
+    throw new LooprError(
+      "branch_moved",
+      `the run's branch ${run.branch ?? ""} moved while work was integrated`,
+      `loopr resume ${loop.root_id}`,
+    );
+  }
+  return { kind: "integrated", commit: squashed.commit };
+}
+
+/** The daemon died between moving the branch and storing it: the trailers on the branch tell. */
+async function integratedAlready(
+  workspace: Workspace,
+  loop: Loop,
+  tip: string,
+  actual: string | null,
+): Promise<string | null> {
+  if (actual === null || actual === tip) return null;
+  const [newest, ...older] = await workspace.repository.log(tip, actual);
+  if (!newest || older.length > 0) return null;
+  return newest.message.includes(trailers(loop.id, loop.iteration)) ? newest.commit : null;
+}
+
+async function validate(
+  parts: Parts,
+  loop: Loop,
+  workspace: Workspace,
+  squashed: { tip: string; commit: string; tree: string },
+  signal: AbortSignal,
+): Promise<Verdict> {
+  // The very tree that the loop's own verdict accepted, on the same base, needs no second run.
+  const accepted = parts.store
+    .evidence(loop.id)
+    .findLast((one) => one.stage === "iteration" && one.iteration === loop.iteration);
+  const sameTree = accepted?.checks.find((check) => check.variant === "candidate")?.tree === squashed.tree;
+  let verdict: Verdict;
+  if (accepted && sameTree && loop.base_commit === squashed.tip) {
+    verdict = {
+      passed: true,
+      layer: "check",
+      feedback: "",
+      checks: accepted.checks,
+      protectedChanged: accepted.protected_changed,
+    };
+  } else {
+    parts.ledger.update(loop.id, { progress: "integrating: running the check on the run's branch" });
+    verdict = await runJudge(parts, loop, workspace, squashed, signal);
+  }
+  const evidence: Evidence = {
+    loop_id: loop.id,
+    iteration: loop.iteration,
+    stage: "integration",
+    verified: verdict.passed && verdict.checks.length > 0,
+    checks: verdict.checks,
+    protected_changed: verdict.protectedChanged,
+    at: parts.clock.now(),
+  };
+  parts.ledger.record({ evidence: [evidence] });
+  return verdict;
+}
+
+async function runJudge(
+  parts: Parts,
+  loop: Loop,
+  workspace: Workspace,
+  squashed: { tip: string; commit: string; tree: string },
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const journal = openJournal(
+    workspace.recordsDir(loop.id, loop.iteration),
+    (text) => parts.redact(workspace.run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id: loop.id, stream, text });
+    },
+  );
+  return judge(
+    workspace,
+    {
+      base: squashed.tip,
+      commit: squashed.commit,
+      tree: squashed.tree,
+      mayChange: loop.context.may_change,
+      baselineHadNoTests: baselineHadNoTests(parts, loop.root_id),
+    },
+    {
+      workspace,
+      jobs: parts.jobs,
+      loopId: loop.id,
+      iteration: loop.iteration,
+      checkDir: workspace.checkDir(loop.root_id),
+      signal,
+      onOutput: (text) => {
+        journal.output("check", text);
+      },
+      logPath: `${journal.directory}/integration.log`,
+    },
+  );
+}

@@ -1,0 +1,46 @@
+// The record of one iteration on disk: prompt.md, conversation.jsonl, output.log (what live views show) and
+// validation.log. Written as it happens, so that a crash leaves what was said until then.
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** output.log stops growing here. Bytes. */
+const outputBytesMax = 10 * 1024 * 1024;
+
+export interface Journal {
+  readonly directory: string;
+  readonly validationLog: string;
+  prompt(text: string): void;
+  message(entry: unknown): void;
+  /** `stream`: model, tool, check, loopr. */
+  output(stream: string, text: string): void;
+}
+
+export function openJournal(
+  directory: string,
+  redact: (text: string) => string,
+  onOutput: (stream: string, text: string) => void,
+): Journal {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  let written = 0;
+  const append = (name: string, text: string) => {
+    appendFileSync(join(directory, name), redact(text), { mode: 0o600 });
+  };
+  return {
+    directory,
+    validationLog: join(directory, "validation.log"),
+    prompt: (text) => {
+      writeFileSync(join(directory, "prompt.md"), redact(text), { mode: 0o600 });
+    },
+    message: (entry) => {
+      append("conversation.jsonl", JSON.stringify(entry) + "\n");
+    },
+    output: (stream, text) => {
+      if (text === "") return;
+      const clean = redact(text);
+      onOutput(stream, clean);
+      if (written > outputBytesMax) return;
+      written += Buffer.byteLength(clean);
+      append("output.log", written > outputBytesMax ? "\n[output.log is full]\n" : clean);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// What every step of the engine works with. Built once, in the engine's constructor.
+import type { Run } from "../domain/run.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Git, Jobs, Model, Store } from "./ports.ts";
+import { Workspace } from "./workspace.ts";
+
+export interface EngineLog {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface EngineOptions {
+  store: Store;
+  clock: Clock;
+  git: Git;
+  jobs: Jobs;
+  /** The model of a run; null where nobody has brought the key that pays for it. */
+  modelOf(run: Run): Promise<Model | null>;
+  /** Takes secrets of the run out of a text before it is recorded. */
+  redact(run: Run, text: string): string;
+  /** `projects/<hash>` in the home. */
+  projectDir(hash: string): string;
+  /** What no job may read: secrets, and the home of Loopr. */
+  deny(run: Run): string[];
+  /** Events that are not stored. */
+  emit(event: string, data: unknown): void;
+  log: EngineLog;
+}
+
+export interface Parts extends EngineOptions {
+  ledger: Ledger;
+}
+
+export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> {
+  const repository = await parts.git.reopen(run.project);
+  return new Workspace({
+    run,
+    repository,
+    projectDir: parts.projectDir(run.project.hash),
+    readPaths: await repository.readPaths(),
+    deny: parts.deny(run),
+  });
+}
+
+export const loopRef = (loopId: string) => `refs/loopr/loops/${loopId}`;
+export const interruptedRef = (loopId: string, iteration: number) =>
+  `refs/loopr/interrupted/${loopId}/${iteration}`;
+export const archiveRef = (loopId: string, n: number) => `refs/loopr/archive/${loopId}/${n}`;
+
+/** Trailers by which recovery knows a commit that the store missed. */
+export function trailers(loopId: string, iteration: number): string {
+  return `Loopr-Loop: ${loopId}\nLoopr-Iteration: ${iteration}`;
+}

@@ -1,0 +1,273 @@
+// One loop from its start to its end: iterations, each with a fresh context, until validation passes or a
+// bound is reached. What became of it is the returned value; the engine applies the transition.
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { IterationRecord } from "../domain/evidence.ts";
+import type { Failure, Loop } from "../domain/loop.ts";
+import { LooprError } from "../lib/errors.ts";
+import { iterate, type IterationEnd } from "./iteration.ts";
+import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
+import type { Model } from "./ports.ts";
+import { prepareRun } from "./prepare-run.ts";
+import type { Workspace } from "./workspace.ts";
+
+export type TaskEnd =
+  | { kind: "pass" }
+  | { kind: "fail"; failure: Failure }
+  | { kind: "stall"; failure: Failure }
+  | { kind: "pause"; waitingFor: string; failure: Failure };
+
+/** The same failure on the same tree this often is no progress. */
+const sameFailuresMax = 3;
+const feedbackKept = 10;
+
+/** Throws only what the signal's abort throws, and bugs. */
+export async function runTask(parts: Parts, id: string, signal: AbortSignal): Promise<TaskEnd> {
+  try {
+    return await run(parts, id, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof LooprError) return endOf(error);
+    throw error;
+  }
+}
+
+async function run(parts: Parts, id: string, signal: AbortSignal): Promise<TaskEnd> {
+  const { ledger } = parts;
+  const loop = ledger.loop(id);
+  const model = await parts.modelOf(ledger.run(loop.root_id));
+  if (model === null) return waitForCredentials(loop, parts);
+
+  let workspace = await openWorkspace(parts, ledger.run(loop.root_id));
+  if (id === loop.root_id) {
+    const failure = await prepareRun(parts, loop, workspace, signal);
+    if (failure) return { kind: "fail", failure };
+    workspace = await openWorkspace(parts, ledger.run(loop.root_id));
+  }
+  await prepareWorktree(parts, id, workspace);
+  return iterations(parts, id, workspace, model, signal);
+}
+
+function waitForCredentials(loop: Loop, parts: Parts): TaskEnd {
+  const { credentials } = parts.ledger.run(loop.root_id);
+  return {
+    kind: "pause",
+    waitingFor: "credentials",
+    failure: {
+      code: "no_credentials",
+      message: `the run waits for the ${credentials?.provider ?? "model"} key that it was started with`,
+      hint: "any loopr command from a shell that has the key set lets it go on",
+    },
+  };
+}
+
+/** The worktree at the loop's checkpoint; what an interrupted iteration left uncommitted is kept under a ref. */
+async function prepareWorktree(parts: Parts, id: string, workspace: Workspace): Promise<void> {
+  const { ledger } = parts;
+  const { repository, run } = workspace;
+  let loop = ledger.loop(id);
+  if (loop.base_commit === null || (loop.iteration === 0 && id !== loop.root_id)) {
+    loop = ledger.update(id, { base_commit: run.tip ?? run.target_commit, branch: run.branch });
+  }
+  const base = loop.base_commit ?? run.target_commit;
+  const path = workspace.workDir(id);
+  const checkpoint = (await repository.resolve(loopRef(id))) ?? base;
+  await repository.ensureWorktree(path, checkpoint);
+  const moved = (await repository.headOf(path)) !== checkpoint;
+  if (moved || (await repository.isDirty(path))) {
+    await repository.saveInterrupted(path, interruptedRef(id, loop.iteration), run.author);
+    await repository.resetWorktree(path, checkpoint);
+  }
+  if (loop.worktree !== path) ledger.update(id, { worktree: path });
+}
+
+async function iterations(
+  parts: Parts,
+  id: string,
+  workspace: Workspace,
+  model: Model,
+  signal: AbortSignal,
+): Promise<TaskEnd> {
+  const { ledger, store } = parts;
+  const startedAt = parts.clock.now();
+  const runningBefore = ledger.loop(id).context.running_ms;
+  const runningMs = () => runningBefore + parts.clock.now() - startedAt;
+  for (;;) {
+    const loop = ledger.loop(id);
+    const last = store.iterations(id).at(-1);
+    const again =
+      last?.iteration === loop.iteration && (last.outcome === null || last.outcome === "interrupted");
+    const iteration = again ? loop.iteration : loop.iteration + 1;
+    if (iteration > loop.max_iterations) return { kind: "fail", failure: usedUp(loop) };
+
+    begin(parts, loop, iteration, workspace);
+    let end: IterationEnd;
+    try {
+      end = await iterate(parts, id, workspace, model, { signal, runningMs });
+    } catch (error) {
+      finishRecord(parts, id, iteration, {
+        outcome: "interrupted",
+        feedback: error instanceof Error ? error.message : null,
+      });
+      throw error;
+    }
+    signal.throwIfAborted();
+    if (end.passed) {
+      finishRecord(parts, id, iteration, {
+        ...end.record,
+        outcome: "passed",
+        layer: end.layer,
+        feedback: null,
+      });
+      ledger.update(id, {
+        progress: "passed",
+        context: { ...ledger.loop(id).context, running_ms: runningMs() },
+      });
+      return { kind: "pass" };
+    }
+    const stalled = noteFailure(parts, id, iteration, end, runningMs());
+    if (stalled) return { kind: "stall", failure: stalled };
+  }
+}
+
+function begin(parts: Parts, loop: Loop, iteration: number, workspace: Workspace): void {
+  const record: IterationRecord = {
+    loop_id: loop.id,
+    iteration,
+    started_at: parts.clock.now(),
+    ended_at: null,
+    outcome: null,
+    layer: null,
+    feedback: null,
+    commit: null,
+    tree: null,
+    diffstat: null,
+    turns: 0,
+    tool_calls: 0,
+    model_retries: 0,
+    tokens_in: 0,
+    tokens_out: 0,
+    cost_usd: 0,
+    directory: workspace.recordsDir(loop.id, iteration),
+  };
+  parts.ledger.update(
+    loop.id,
+    { iteration, progress: `iteration ${iteration}`, prompt_path: join(record.directory, "prompt.md") },
+    { change: { iterations: [record] } },
+  );
+}
+
+/** Closes the iteration's record and tells of it. */
+function finishRecord(parts: Parts, id: string, iteration: number, patch: Partial<IterationRecord>): void {
+  const record = parts.store.iterations(id).findLast((one) => one.iteration === iteration);
+  if (!record) return;
+  const loop = parts.ledger.loop(id);
+  const closed = { ...record, ...patch, ended_at: parts.clock.now() };
+  const told = closed.outcome === "passed" || closed.outcome === "failed";
+  parts.ledger.record({
+    iterations: [closed],
+    events: told
+      ? [
+          {
+            event: "loop.iteration",
+            loop_id: id,
+            root_id: loop.root_id,
+            data: {
+              id,
+              iteration,
+              passed: closed.outcome === "passed",
+              layer: closed.layer ?? undefined,
+              feedback: closed.feedback ?? undefined,
+            },
+          },
+        ]
+      : [],
+  });
+}
+
+/** Stores the feedback for the next prompt; returns why the loop has stalled, or null. */
+function noteFailure(
+  parts: Parts,
+  id: string,
+  iteration: number,
+  end: IterationEnd,
+  runningMs: number,
+): Failure | null {
+  const { ledger } = parts;
+  finishRecord(parts, id, iteration, {
+    ...end.record,
+    outcome: "failed",
+    layer: end.layer,
+    feedback: end.feedback,
+  });
+  const loop = ledger.loop(id);
+  const signature = createHash("sha256")
+    .update(end.layer)
+    .update(end.feedback.replace(/\d+/g, "0"))
+    .digest("hex")
+    .slice(0, 16);
+  const failures = [...loop.context.failures, { signature, tree: end.record.tree ?? "" }].slice(
+    -sameFailuresMax,
+  );
+  ledger.update(id, {
+    progress: `iteration ${iteration} failed: ${firstLine(end.feedback)}`,
+    context: {
+      ...loop.context,
+      failures,
+      running_ms: runningMs,
+      feedback: [...loop.context.feedback, { iteration, layer: end.layer, text: end.feedback }].slice(
+        -feedbackKept,
+      ),
+    },
+  });
+  const first = failures[0];
+  const same = failures.every((one) => one.signature === first?.signature && one.tree === first.tree);
+  if (failures.length < sameFailuresMax || !same) return null;
+  return {
+    code: "stalled",
+    message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstLine(end.feedback)}`,
+    hint: `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
+  };
+}
+
+function usedUp(loop: Loop): Failure {
+  const last = loop.context.feedback.at(-1);
+  return {
+    code: "iterations_used_up",
+    message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstLine(last.text)}` : ""}`,
+    hint: `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
+  };
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n").find((line) => line.trim() !== "") ?? "").slice(0, 200);
+}
+
+/** Which failures wait for a person, and which end the loop. */
+function endOf(error: LooprError): TaskEnd {
+  const failure = { code: error.code, message: error.message, hint: error.hint };
+  if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
+  if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
+  if (error.code === "model_unreachable" || error.code === "model_timeout") {
+    return { kind: "pause", waitingFor: "model", failure };
+  }
+  return { kind: "fail", failure };
+}
+
+/**
+ * Removes an ended loop's worktree and validation checkout. What is uncommitted is kept under a ref first;
+ * commits are under the loop's own ref.
+ */
+export async function cleanUp(loop: Loop, workspace: Workspace): Promise<void> {
+  const { repository, run } = workspace;
+  const path = workspace.workDir(loop.id);
+  if (await repository.isWorktree(path)) {
+    if (await repository.isDirty(path)) {
+      await repository.saveInterrupted(path, interruptedRef(loop.id, loop.iteration), run.author);
+    }
+    await repository.removeWorktree(path);
+  }
+  await repository.removeWorktree(workspace.checkDir(loop.id));
+  await rm(dirname(path), { recursive: true, force: true });
+}

@@ -1,0 +1,85 @@
+// Where a run's files are, and what a job of it may touch.
+//
+//   projects/<hash>/worktrees/<loop>/work    the loop's worktree: tools write here
+//   projects/<hash>/worktrees/<loop>/check   the validation checkout: no tool job ever writes here
+//   projects/<hash>/worktrees/<loop>/deps    pristine copy of what worktree.setup made in `check`
+//   projects/<hash>/records/<loop>/<n>/      prompt, conversation and validation log of iteration n
+//   projects/<hash>/cache/{work,check}/      caches, apart for tools and checks
+import { join } from "node:path";
+import type { Run } from "../domain/run.ts";
+import type { JobRequest, Repository } from "./ports.ts";
+
+/** What a check or a command keeps of its output, in bytes. */
+export const outputBytesMax = 64 * 1024;
+
+export class Workspace {
+  readonly run: Run;
+  readonly repository: Repository;
+  readonly #projectDir: string;
+  readonly #readPaths: readonly string[];
+  readonly #deny: readonly string[];
+
+  constructor(options: {
+    run: Run;
+    repository: Repository;
+    projectDir: string;
+    readPaths: readonly string[];
+    deny: readonly string[];
+  }) {
+    this.run = options.run;
+    this.repository = options.repository;
+    this.#projectDir = options.projectDir;
+    this.#readPaths = options.readPaths;
+    this.#deny = options.deny;
+  }
+
+  directoryOf(loopId: string): string {
+    return join(this.#projectDir, "worktrees", loopId);
+  }
+
+  workDir(loopId: string): string {
+    return join(this.directoryOf(loopId), "work");
+  }
+
+  checkDir(loopId: string): string {
+    return join(this.directoryOf(loopId), "check");
+  }
+
+  recordsDir(loopId: string, iteration: number): string {
+    return join(this.#projectDir, "records", loopId, String(iteration));
+  }
+
+  /** The parts of a job that are the same for every job of this run in that directory. */
+  job(
+    directory: string,
+    purpose: "work" | "check",
+  ): Pick<JobRequest, "worktree_dir" | "env" | "sandboxed" | "write" | "read" | "deny"> {
+    const cache = join(this.#projectDir, "cache", purpose);
+    const { config } = this.run;
+    return {
+      worktree_dir: directory,
+      sandboxed: this.run.sandboxed,
+      env: { ...this.run.env, ...config.env.set, ...cacheVariables(cache) },
+      write: [cache, ...config.sandbox.write_allow],
+      read: [...this.#readPaths, ...pathEntries(this.run.env["PATH"])],
+      deny: [...this.#deny, ...config.sandbox.read_deny],
+    };
+  }
+}
+
+/** Points the usual tools' caches below one directory, as their own documentation names the variables. */
+function cacheVariables(cache: string): Record<string, string> {
+  return {
+    XDG_CACHE_HOME: cache,
+    GOCACHE: join(cache, "go-build"),
+    GOMODCACHE: join(cache, "go-mod"),
+    npm_config_cache: join(cache, "npm"),
+    PIP_CACHE_DIR: join(cache, "pip"),
+    UV_CACHE_DIR: join(cache, "uv"),
+    CARGO_TARGET_DIR: join(cache, "cargo-target"),
+  };
+}
+
+function pathEntries(path: string | undefined): string[] {
+  return (path ?? "").split(":").filter((entry) => entry.startsWith("/"));
+}
