@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultConfig, type Config } from "../domain/config.ts";
-import { keyEnvironment, resolveCredentials } from "./credentials.ts";
+import { resolveCredentials } from "./credentials.ts";
 
 let scratch: string;
 beforeEach(() => (scratch = mkdtempSync(join(tmpdir(), "loopr-keys-"))));
@@ -44,6 +44,12 @@ test("base_url of the configuration counts where the environment has none", () =
   expect(resolveCredentials(config(), { anthropic: { api_key: "k" } }, {})?.base_url).toBeNull();
 });
 
+test("a server of one's own needs no key", () => {
+  const own = { anthropic: { api_key: "", base_url: "http://own" } };
+  expect(resolveCredentials(config(), own, {})).toMatchObject({ api_key: "", base_url: "http://own" });
+  expect(resolveCredentials(config({ base_url: "http://own" }), null, {})?.api_key).toBe("");
+});
+
 test("the scripted model needs no key, and gets none", () => {
   const scripted = config();
   scripted.llm.provider = "scripted";
@@ -58,15 +64,8 @@ test("a key file that is missing, empty or no key is named, its content is not",
   expect(() => resolveCredentials(bad, null, {})).toThrow(/^(?!.*secret).*blanks/);
 });
 
-test("api_key_env: the client reads the key from the variable that the user's file names", () => {
-  const env = { HOME: scratch, ANTHROPIC_API_KEY: "usual", WORK_KEY: "work" };
-  expect(keyEnvironment(env, null)).toBe(env);
-  mkdirSync(join(scratch, ".config", "loopr"), { recursive: true });
-  const text = "llm:\n  providers:\n    anthropic:\n      api_key_env: WORK_KEY\n";
-  writeFileSync(join(scratch, ".config", "loopr", "loopr.yml"), text);
-  expect(keyEnvironment(env, null)["ANTHROPIC_API_KEY"]).toBe("work");
-  expect(
-    keyEnvironment({ HOME: scratch, ANTHROPIC_API_KEY: "x" }, null)["ANTHROPIC_API_KEY"],
-  ).toBeUndefined();
-  expect(resolveCredentials(config({ api_key_env: "WORK_KEY" }), null, env)?.api_key).toBe("work");
+test("api_key_env names the variable in the daemon's own environment too", () => {
+  const set = config({ api_key_env: "WORK_KEY" });
+  const env = { ANTHROPIC_API_KEY: "usual", WORK_KEY: "work" };
+  expect(resolveCredentials(set, null, env)?.api_key).toBe("work");
 });

@@ -1,8 +1,6 @@
 // Which key pays for a run. Nothing here is ever stored or logged.
 import type { Config } from "../domain/config.ts";
 import { LooprError } from "../lib/errors.ts";
-import { userConfigPath } from "../lib/paths.ts";
-import { parseConfigFile } from "./parse.ts";
 import { readSmallFile } from "./read.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -36,16 +34,17 @@ export function resolveCredentials(
   const variable = settings.api_key_env ?? "ANTHROPIC_API_KEY";
   const offered = client?.anthropic ?? null;
   const fromFile = () => (settings.api_key_file === null ? null : readKeyFile(settings.api_key_file));
-  const key = offered?.api_key || fromFile() || env[variable]?.trim() || null;
-  if (key === null) return null;
-  if (!keyForm.test(key)) {
+  const baseUrl = offered?.base_url || env["ANTHROPIC_BASE_URL"] || settings.base_url || null;
+  const key = offered?.api_key || fromFile() || env[variable]?.trim() || "";
+  // A server of one's own, named by its base URL, often wants no key.
+  if (!key && baseUrl === null) return null;
+  if (key && !keyForm.test(key)) {
     throw new LooprError(
       "config_invalid",
       "the API key holds blanks or characters that no key has",
       `correct ${variable} or llm.providers.anthropic.api_key_file`,
     );
   }
-  const baseUrl = offered?.base_url || env["ANTHROPIC_BASE_URL"] || settings.base_url || null;
   return { provider: "anthropic", api_key: key, base_url: baseUrl };
 }
 
@@ -57,22 +56,4 @@ function readKeyFile(path: string): string {
     text === null ? `the key file ${path} does not exist` : `the key file ${path} is empty`,
     "correct llm.providers.anthropic.api_key_file in your configuration",
   );
-}
-
-/**
- * The environment as the client reads its keys from it: where the user's file or the explicit one names
- * another variable (`api_key_env`), that one stands for ANTHROPIC_API_KEY. Cheap where neither does.
- */
-export function keyEnvironment(env: Environment, explicit: string | null): Environment {
-  const files = [userConfigPath(env), explicit].filter((path) => path !== null);
-  let variable: string | null = null;
-  for (const file of files) {
-    const text = readSmallFile(file);
-    if (!text?.includes("api_key_env")) continue;
-    for (const entry of parseConfigFile(file, text)) {
-      if (entry.key.name !== "llm.providers.anthropic.api_key_env") continue;
-      variable = typeof entry.value === "string" ? entry.value : null;
-    }
-  }
-  return variable === null ? env : { ...env, ANTHROPIC_API_KEY: env[variable] };
 }

@@ -7,6 +7,7 @@ import { LooprError } from "../lib/errors.ts";
 import { userConfigPath } from "../lib/paths.ts";
 import { configKeys, type ConfigKey } from "./keys.ts";
 import { parseConfigFile, type Entry } from "./parse.ts";
+import { missing } from "./personal.ts";
 import { readProjectFile } from "./project-file.ts";
 import { readSmallFile } from "./read.ts";
 import { requireTrust } from "./trust.ts";
@@ -64,11 +65,7 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
 function explicitEntries(path: string): Entry[] {
   const text = readSmallFile(path);
   if (text !== null) return parseConfigFile(path, text);
-  throw new LooprError(
-    "config_invalid",
-    `the configuration file ${path} does not exist`,
-    "correct --config or LOOPR_CONFIG",
-  );
+  throw missing(path);
 }
 
 class Loading {

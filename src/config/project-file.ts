@@ -4,9 +4,10 @@ import { LooprError } from "../lib/errors.ts";
 import { parseConfigFile, type Entry } from "./parse.ts";
 import { readSmallFile } from "./read.ts";
 
-/** Where `init` writes it, and the other place where it may be. Relative to the checkout's root. */
-export const projectFileName = ".loopr.yml";
-const otherFileName = join(".loopr", "loopr.yml");
+/** Where it may be; the first is where `init` writes it. */
+export function projectFilePaths(root: string): [string, string] {
+  return [join(root, ".loopr.yml"), join(root, ".loopr", "loopr.yml")];
+}
 
 export interface ProjectFile {
   path: string;
@@ -18,8 +19,7 @@ export interface ProjectFile {
 
 /** Null where the project has none. Throws `config_invalid`, also for a key that is the user's alone. */
 export function readProjectFile(root: string): ProjectFile | null {
-  const found = [projectFileName, otherFileName].flatMap((name) => {
-    const path = join(root, name);
+  const found = projectFilePaths(root).flatMap((path) => {
     const text = readSmallFile(path);
     return text === null ? [] : [{ path, text }];
   });

@@ -1,0 +1,125 @@
+// docs/configuration.md: every key from its schema, described here.
+import { configKeys, expectation } from "../../src/config/keys.ts";
+import { defaultConfig } from "../../src/domain/config.ts";
+
+/** One sentence a key. A key without one, and one without a key, fail the generator. */
+const descriptions: Readonly<Record<string, string>> = {
+  "validation.command":
+    "The check: run by `/bin/sh -c`; a loop is complete only when it exits with 0. `loopr init` proposes one.",
+  "validation.cwd":
+    "Where the check runs, relative to the repository's root. A check given with `--check` runs in the caller's directory instead.",
+  "validation.timeout": "Seconds after which the check is ended, and has failed.",
+  "validation.protected":
+    "Globs of files that the work may not bend to its liking (existing tests, above all). Null: those of the usual ecosystems.",
+  "protected.on_change":
+    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it.",
+  "worktree.setup":
+    "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
+  "git.target": "The branch to merge onto. Null: the one checked out when the run is created.",
+  "git.auto_merge": "Merge as soon as a run is verified, without being asked. `loopr run` merges by itself.",
+  "git.author": "Author and committer of Loopr's commits, `Name <email>`. Null: your git identity.",
+  levels:
+    "`auto`: the plan says which of its specs go straight to code. Or some of `plan,spec,phase,code`, ending in `code`.",
+  "limits.iterations.plan": "Iterations of a plan loop.",
+  "limits.iterations.spec": "Iterations of a spec loop.",
+  "limits.iterations.phase": "Iterations of a phase loop.",
+  "limits.iterations.code": "Iterations of a code loop.",
+  "limits.turns": "Model turns of one iteration.",
+  "limits.minutes": "Running minutes of a loop: waiting at the gate, in the queue or paused does not count.",
+  "limits.usd": "Dollars that a loop may cost. Null: no bound of its own.",
+  "limits.tokens": "Tokens that a loop may use. Null: no bound of its own.",
+  "limits.run_usd": "Dollars that a run, all its loops together, may cost. Used up: it pauses.",
+  "concurrency.loops": "Loops that run at a time.",
+  "concurrency.model_calls": "Model calls at a time.",
+  "concurrency.per_type.plan": "Plan loops that run at a time.",
+  "concurrency.per_type.spec": "Spec loops that run at a time.",
+  "concurrency.per_type.phase": "Phase loops that run at a time.",
+  "concurrency.per_type.code": "Code loops that run at a time.",
+  "llm.provider":
+    "Who answers: Anthropic's API, or a script file (see [scripted-model.md](scripted-model.md)).",
+  "llm.model": "The model's name, as the provider knows it.",
+  "llm.script": "The script of the scripted model. `LOOPR_SCRIPT=FILE` sets provider and script at once.",
+  "llm.max_tokens": "Tokens that the model may write in one turn.",
+  "llm.timeout_s": "Seconds that one turn may take.",
+  "llm.providers.anthropic.api_key_env":
+    "The environment variable that holds the key, instead of `ANTHROPIC_API_KEY`.",
+  "llm.providers.anthropic.api_key_file":
+    "A file that holds the key. It counts where the environment has none.",
+  "llm.providers.anthropic.base_url": "Another address of the API. `ANTHROPIC_BASE_URL` goes before it.",
+  "sandbox.mode":
+    "`auto`: tools and checks run in bubblewrap, and a run is refused where that does not work. `none`: they run unsandboxed, and every view says so.",
+  "sandbox.read_deny": "Paths that tools and checks cannot read, beside the built-in list of secrets.",
+  "sandbox.write_allow": "Directories that tools and checks may write to, beside worktree and caches.",
+  "sandbox.net": "Network for `worktree.setup` and the check. The model's own commands never have it.",
+  "env.pass": "Names of variables of your environment that tools and checks get, beside the usual ones.",
+  "env.set": "Variables that tools and checks get.",
+};
+
+const levels = {
+  free: "yes",
+  trusted: "after `loopr trust`",
+  lower: "only lower than yours",
+} as const;
+
+export function configurationPage(): string {
+  const unknown = Object.keys(descriptions).filter((name) => !configKeys.has(name));
+  if (unknown.length) throw new Error(`described, but no keys: ${unknown.join(", ")}`);
+  const rows = [...configKeys.values()].map(({ name, schema, project }) => {
+    const description = descriptions[name];
+    if (!description) throw new Error(`scripts/docs/configuration.ts does not describe ${name}`);
+    const value = name
+      .split(".")
+      .reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], defaultConfig);
+    const allowed = project === null ? "no" : levels[project];
+    return `| \`${name}\` | \`${JSON.stringify(value)}\` | ${expectation(schema)} | ${allowed} | ${description} |`;
+  });
+  return page.replace("%rows", () => rows.join("\n"));
+}
+
+const page = `# Configuration
+
+<!-- Generated by \`npm run docs\` from src/domain/config.ts. Change it there, or in scripts/docs/. -->
+
+Loopr works without a configuration file: only the check has to be known, from a file or by \`--check\`.
+Files are YAML. What comes later in this list goes before what comes earlier, key by key:
+
+1. the defaults below
+2. your file, \`~/.config/loopr/loopr.yml\` (\`$XDG_CONFIG_HOME/loopr/loopr.yml\`)
+3. the project's file, \`.loopr.yml\` or \`.loopr/loopr.yml\` at the root of your checkout, committed or not
+4. the file named by \`--config\` or \`LOOPR_CONFIG\`
+5. options of the command, such as \`--check\` or \`--budget\`
+
+A run keeps the configuration that it was created with. An unknown key, a wrong type, a duplicate key, YAML
+that does not parse, or an explicit file that does not exist is an error that names file, line and key.
+
+## What a project may set
+
+A project's file comes with the repository, so it cannot do what could hurt you. The column *project* says:
+
+- **yes**: counts as it is.
+- **after \`loopr trust\`**: makes commands run, and counts only when you have accepted the file as it is now.
+  \`loopr trust\` shows what it runs; a changed file has to be accepted again. \`loopr init\` trusts what it wrote.
+- **only lower than yours**: a higher value is ignored, with a warning.
+- **no**: refused. Set it in your own file.
+
+## Keys
+
+| key | default | value | project | what it does |
+| --- | --- | --- | --- | --- |
+%rows
+
+Paths are absolute, start with \`~/\`, or (\`llm.script\`, \`api_key_file\`) are relative to the file that names them.
+API keys, and variables that start with \`LOOPR_\`, cannot be handed to tools by \`env.pass\` or \`env.set\`.
+
+## Environment
+
+| variable | meaning |
+| --- | --- |
+| \`LOOPR_HOME\` | the home, instead of \`~/.loopr\` |
+| \`LOOPR_SOCKET\` | the daemon's socket |
+| \`LOOPR_CONFIG\` | an explicit configuration file, as \`--config\` |
+| \`LOOPR_LOG\` | how much the daemon logs: \`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\` |
+| \`LOOPR_SCRIPT\` | a script for the scripted model |
+| \`ANTHROPIC_API_KEY\`, \`ANTHROPIC_BASE_URL\` | handed to the daemon by the command that you run; kept in memory only |
+| \`NO_COLOR\` | no colours |
+`;

@@ -1,0 +1,184 @@
+// docs/protocol.md: methods, events and errors from src/protocol, described here.
+import type * as z from "zod/mini";
+import { PlanSpec } from "../../src/domain/artifacts.ts";
+import { CheckResult, Evidence, IterationRecord } from "../../src/domain/evidence.ts";
+import { Budget, Failure, Loop, LoopContext, LoopStatus, LoopType, RunState } from "../../src/domain/loop.ts";
+import { RunOptions } from "../../src/domain/run.ts";
+import { rpcCodes } from "../../src/protocol/errors.ts";
+import { ephemeralEvents, events, type EventName } from "../../src/protocol/events.ts";
+import {
+  clientQueueBytesMax,
+  clientsMaxDefault,
+  heartbeatMs,
+  lineBytesMax,
+  protocolVersion,
+} from "../../src/protocol/messages.ts";
+import {
+  Credentials,
+  LoopDetail,
+  methods,
+  unbuiltMethods,
+  type MethodName,
+} from "../../src/protocol/methods.ts";
+import { typeWriter } from "./types.ts";
+
+const methodTexts: Readonly<Record<MethodName, string>> = {
+  initialize:
+    "Says who the client is, and hands over keys; the daemon says who it is. Optional, and any 1.x client is welcome.",
+  ping: "Answered at once, whatever else goes on.",
+  status: "The daemon's own state.",
+  shutdown: "Checkpoints the running loops, then ends. `now` does not wait for them.",
+  subscribe: "Events from here on; with `since` (a `seq`) the missed ones first, or `stream.gap`.",
+  unsubscribe: "No more events.",
+  "loop.list": "Loops, newest `updated_at` first. `project` is a directory or a project's hash.",
+  "loop.get": "One loop.",
+  "loop.create_plan":
+    "Creates a run. `project` is any directory in the checkout, `initialize.cwd` by default.",
+  "loop.start": "Starts a pending loop.",
+  "loop.pause": "Pauses a loop and its descendants.",
+  "loop.resume": "Resumes a paused, stalled or failed loop.",
+  "loop.cancel": "Cancels a loop and its descendants. Its branch stays.",
+  "loop.delete": "Forgets an ended run. Its branch stays.",
+  "loop.events": "The stored events of a loop and its descendants.",
+  "loop.iterations": "Iteration records and evidence of a loop.",
+  "loop.diff": "What a loop changed, as a unified diff.",
+  "loop.output": "The tail of what an iteration said and ran.",
+  "plan.get_preview": "The plan, rendered and structured.",
+  "plan.approve": "Approves a plan that waits: its children start.",
+  "plan.reject": "Rejects a plan: it has failed.",
+  "plan.iterate": "Sends a plan back with feedback.",
+  "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
+  "chat.send": "A message to the assistant.",
+  "chat.cancel": "Ends the reply under way.",
+  "chat.clear": "Forgets the conversation.",
+  "metrics.get": "Counters.",
+};
+
+const eventTexts: Readonly<Record<EventName, string>> = {
+  "loop.created": "A new loop.",
+  "loop.updated": "A loop as it is now.",
+  "loop.deleted": "A loop that is gone, as it was.",
+  "loop.iteration": "An iteration has ended.",
+  "loop.output": "What the model says, or a tool or check prints, as it happens.",
+  "loop.artifact": "A plan, spec or phase has been handed in.",
+  "loop.recovered": "A loop goes on after a crash.",
+  "plan.awaiting_approval": "A plan waits at the gate.",
+  "plan.approved": "A plan was approved.",
+  "plan.rejected": "A plan was rejected.",
+  "merge.started": "A run is being brought onto its target.",
+  "merge.completed": "It is there.",
+  "merge.conflict": "It is not: why, and what to do.",
+  "daemon.stopping": "The daemon is about to end.",
+  "stream.heartbeat": "Nothing happened, and the connection is alive.",
+  "stream.gap": "Events were dropped: ask for the state again.",
+  error: "Something failed that belongs to no request.",
+};
+
+const errorTexts: Readonly<Record<keyof typeof rpcCodes, string>> = {
+  parse: "the line is no JSON object of the right shape; id 0",
+  invalidRequest: "the line is too long; the connection is closed",
+  unknownMethod: "no such method",
+  invalidParams: "names the parameter",
+  internal: "a fault of the daemon; its log says more",
+  loopNotFound: "no such loop",
+  invalidState: "says the state it is in, and what it would need",
+  notPermitted: "refused",
+  versionMismatch: "`data` holds `client_version` and `daemon_version`",
+  busy: "a limit is reached",
+  notAvailable: "not built, or something is missing: says what",
+};
+
+const namedTypes = new Map<string, z.core.$ZodType>(
+  Object.entries({
+    Loop,
+    LoopDetail,
+    LoopType,
+    LoopStatus,
+    RunState,
+    LoopContext,
+    Failure,
+    Budget,
+    PlanSpec,
+    IterationRecord,
+    Evidence,
+    CheckResult,
+    RunOptions,
+    Credentials,
+  }),
+);
+
+export function protocolPage(): string {
+  const types = typeWriter(namedTypes);
+  const methodSections = Object.entries(methods).map(([name, { params, result }]) => {
+    const known = name as MethodName;
+    const text = methodTexts[known] + (unbuiltMethods.has(known) ? " **Not built yet: answers 1006.**" : "");
+    return `### \`${name}\`\n\n${text}\n\n\`\`\`\nparams  ${types.line(params)}\nresult  ${types.line(result)}\n\`\`\`\n`;
+  });
+  const eventRows = Object.entries(events).map(([name, data]) => {
+    const known = name as EventName;
+    const type = types.line(data).replaceAll("|", "\\|");
+    return `| \`${name}\` | ${type} | ${ephemeralEvents.has(known) ? "no" : "yes"} | ${eventTexts[known]} |`;
+  });
+  const errorRows = Object.entries(rpcCodes).map(([name, code]) => {
+    return `| ${code} | ${errorTexts[name as keyof typeof rpcCodes]} |`;
+  });
+  const typeTables = [...namedTypes].map(([name, schema]) => {
+    const rows = types.fields(schema).map((field) => {
+      const type = field.type.replaceAll("|", "\\|");
+      return `| \`${field.name}\` | ${type} | ${field.required ? "" : "optional"} |`;
+    });
+    if (!rows.length) return `### ${name}\n\n\`\`\`\n${types.definition(schema)}\n\`\`\`\n`;
+    return `### ${name}\n\n| field | type | |\n| --- | --- | --- |\n${rows.join("\n")}\n`;
+  });
+  const parts: Record<string, string> = {
+    "%methods": methodSections.join("\n"),
+    "%events": eventRows.join("\n"),
+    "%errors": errorRows.join("\n"),
+    "%types": typeTables.join("\n"),
+  };
+  return Object.entries(parts).reduce((text, [mark, part]) => text.replace(mark, () => part), page);
+}
+
+const page = `# The client protocol, ${protocolVersion}
+
+<!-- Generated by \`npm run docs\` from src/protocol/. Change it there, or in scripts/docs/. -->
+
+UTF-8 JSON Lines on the daemon's Unix socket (\`~/.loopr/daemon.sock\`, or where \`daemon.json\` beside it says):
+one object and \`\\n\` a message.
+
+\`\`\`
+request   {"id":1,"method":"ping","params":{}}
+response  {"id":1,"result":{"pong":true}}
+          {"id":1,"error":{"code":-32601,"message":"Unknown method: foo"}}
+event     {"event":"loop.updated","data":{…},"seq":17}
+\`\`\`
+
+- \`id\` is an unsigned integer; \`params\` may be absent. A response has exactly one of \`result\` and \`error\`.
+- Events go only to connections that have subscribed. A stored event carries \`seq\`, which grows by one.
+- Requests of one connection are handled concurrently. No method requires \`initialize\` first.
+- \`null\` counts as absent. What a client does not know it ignores.
+- A line has at most ${lineBytesMax} bytes. A client whose unread output passes ${clientQueueBytesMax} bytes is cut off.
+  ${clientsMaxDefault} clients at most; one more gets error 1005, then the close.
+- Subscribers get \`stream.heartbeat\` every ${heartbeatMs / 1000} seconds.
+
+## Methods
+
+%methods
+
+## Events
+
+| event | data | stored | |
+| --- | --- | --- | --- |
+%events
+
+## Errors
+
+\`data.reason\` is a word for programs and \`data.hint\` says what to do, where there is something.
+
+| code | meaning |
+| --- | --- |
+%errors
+
+## Types
+
+%types`;
