@@ -1,0 +1,88 @@
+// loopr without a command: the terminal interface.
+import { connect } from "../client/connect.ts";
+import { systemClock } from "../lib/clock.ts";
+import { LooprError } from "../lib/errors.ts";
+import { version } from "../lib/version.ts";
+import { openTui } from "../tui/app.ts";
+import { createScreen, restoreTerminal } from "../tui/terminal.ts";
+import { createTheme } from "../tui/theme.ts";
+import { exitCodes, type CliContext } from "./context.ts";
+
+/** How long a stop signal to ourselves may take to arrive. */
+const suspendMs = 50;
+
+export async function tui(context: CliContext, args: string[]): Promise<number> {
+  refuse(context, args);
+  const screen = createScreen();
+  const restore = () => {
+    screen.stop();
+    restoreTerminal();
+  };
+  const app = openTui({
+    screen,
+    connect: (onProgress) => connect({ autoStart: true, reconnect: true, name: "tui", onProgress }),
+    version,
+    cwd: context.cwd,
+    theme: createTheme(process.env, context.colour),
+    clock: systemClock,
+    suspend,
+  });
+  const ended = watchSignals(() => app.quit());
+  // Before whoever reports the crash: the report would go with the alternate screen.
+  process.prependListener("uncaughtException", restore);
+  process.on("exit", restore);
+  try {
+    await app.done;
+    await screen.drain();
+    return ended.exitCode();
+  } finally {
+    screen.stop();
+    process.removeListener("exit", restore);
+    process.removeListener("uncaughtException", restore);
+  }
+}
+
+function refuse(context: CliContext, args: string[]): void {
+  const hint = "loopr --help lists the commands and their options";
+  if (args[0] !== undefined) throw new LooprError("usage", `unknown command '${args[0]}'`, hint);
+  if (context.json) throw new LooprError("usage", "--json needs a command", hint);
+  if (!context.interactive) {
+    throw new LooprError(
+      "usage",
+      "the interface needs a terminal: stdin or stdout is none",
+      "without one, use the commands: loopr list, loopr run, … (loopr --help)",
+    );
+  }
+  if (process.env["TERM"] === "dumb") {
+    throw new LooprError(
+      "usage",
+      "the interface needs a terminal with a cursor, and TERM is 'dumb'",
+      "set TERM to what the terminal is, or use the commands (loopr --help)",
+    );
+  }
+}
+
+/** Numbers of signal(7): a shell shows 128 and the number as the exit code. */
+const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+function watchSignals(quit: () => void): { exitCode(): number } {
+  let exitCode: number = exitCodes.done;
+  for (const [name, number] of Object.entries(signals)) {
+    process.on(name, () => {
+      exitCode = 128 + number;
+      quit();
+    });
+  }
+  // The terminal is gone, and with it the person.
+  const gone = () => quit();
+  process.stdout.on("error", gone);
+  process.stdin.on("end", gone);
+  process.stdin.on("error", gone);
+  return { exitCode: () => exitCode };
+}
+
+/** Where no shell waits to continue it, the signal is ignored by the kernel, and it goes on at once. */
+async function suspend(): Promise<void> {
+  process.kill(process.pid, "SIGTSTP");
+  await new Promise((resolve) => setTimeout(resolve, suspendMs));
+}

@@ -1,0 +1,116 @@
+// The only file that touches the terminal: pi-tui's renderer in the alternate screen, and key presses.
+import { writeSync } from "node:fs";
+import {
+  type Component,
+  isKeyRelease,
+  KeybindingsManager,
+  parseKey,
+  ProcessTerminal,
+  setCapabilities,
+  setKeybindings,
+  type Terminal,
+  TUI_KEYBINDINGS,
+  TuiAltScreen,
+} from "@earendil-works/pi-tui";
+import { decodePrintableKey } from "@earendil-works/pi-tui/dist/keys.js";
+import type { Key } from "./keys.ts";
+
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  /** `render` is called for each frame with the size of that moment. */
+  start(handlers: { render(columns: number, rows: number): string[]; onKey(key: Key): void }): void;
+  /** Something may have changed: at the next frame what differs is drawn. */
+  refresh(): void;
+  /** Draws everything again, whatever the terminal shows. */
+  redraw(): void;
+  /** Gives the terminal back as it was. May be called again, and `start` after it. */
+  stop(): void;
+  /** Swallows what the terminal still reports of keys that are being released, before `stop`. */
+  drain(): Promise<void>;
+}
+
+const drainMaxMs = 300;
+const drainIdleMs = 40;
+
+export function createScreen(terminal: Terminal = new ProcessTerminal()): Screen {
+  // Otherwise pi-tui would find out by running tmux; nothing here shows images or links.
+  setCapabilities({ images: null, trueColor: false, hyperlinks: false });
+  setKeybindings(new KeybindingsManager(TUI_KEYBINDINGS, withoutScreenKeys()));
+  let ui: TuiAltScreen | null = null;
+  return {
+    get columns() {
+      return terminal.columns;
+    },
+    get rows() {
+      return terminal.rows;
+    },
+    start: ({ render, onKey }) => {
+      const root: Component = {
+        render: (width) => render(width, terminal.rows),
+        handleInput: (data) => {
+          for (const key of decodeKeys(data)) onKey(key);
+        },
+        invalidate: () => {},
+      };
+      // The mouse stays the terminal's: marking and copying work as everywhere.
+      ui = new TuiAltScreen(terminal, true, undefined, { mouse: false });
+      ui.setLayoutRoot(root);
+      ui.setFocus(root);
+      ui.start();
+      ui.renderNow();
+    },
+    refresh: () => ui?.requestRender(),
+    redraw: () => ui?.requestRender(true),
+    drain: async () => {
+      if (terminal.kittyProtocolActive) await terminal.drainInput(drainMaxMs, drainIdleMs);
+    },
+    stop: () => {
+      const stopping = ui;
+      ui = null;
+      stopping?.stop({ preserveScreen: true });
+    },
+  };
+}
+
+/** pi-tui scrolls its own views by PageUp, Home, … : here all keys are ours. */
+function withoutScreenKeys(): Record<string, []> {
+  const own = Object.keys(TUI_KEYBINDINGS).filter((name) => name.startsWith("tui.altScreen."));
+  return Object.fromEntries(own.map((name) => [name, []]));
+}
+
+const pasteStart = "\x1b[200~";
+const pasteEnd = "\x1b[201~";
+// eslint-disable-next-line no-control-regex
+const controlCharacter = /[\x00-\x1f\x7f-\x9f]/;
+
+/** The keys in one piece of input, legacy, kitty's protocol or xterm's modifyOtherKeys; replies are none. */
+export function decodeKeys(data: string): Key[] {
+  if (data.startsWith(pasteStart)) {
+    return [{ kind: "paste", text: data.slice(pasteStart.length).replace(pasteEnd, "") }];
+  }
+  if (isKeyRelease(data)) return [];
+  const printable = decodePrintableKey(data);
+  if (printable !== undefined) return [{ kind: "text", text: printable }];
+  const name = parseKey(data);
+  if (name === "space") return [{ kind: "text", text: " " }];
+  if (name !== undefined && !isTyped(data)) return [{ kind: "key", name }];
+  return isTyped(data) ? [{ kind: "text", text: data }] : [];
+}
+
+function isTyped(data: string): boolean {
+  return data !== "" && !controlCharacter.test(data);
+}
+
+/**
+ * For the moment at which nothing else can be done any more: leaves the alternate screen and what else
+ * was switched on, at once and without a buffer in between.
+ */
+export function restoreTerminal(): void {
+  try {
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    writeSync(1, "\x1b[?2026l\x1b[>4;0m\x1b[?2004l\x1b[?7h\x1b[?1049l\x1b[?25h\x1b[0m");
+  } catch {
+    // The terminal is gone, and with it what was to be restored.
+  }
+}

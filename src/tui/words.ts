@@ -1,0 +1,127 @@
+// How the interface names things: states, ages, money, what a loop does right now. Pure.
+import type { Loop, LoopStatus, RunState } from "../domain/loop.ts";
+import { hexPart } from "../lib/ids.ts";
+import { cleanLine } from "./text.ts";
+import type { Glyphs, Style } from "./theme.ts";
+
+export type ShownState = LoopStatus | RunState;
+
+/** Actions on a root act on its run, so the run's state is what it is shown with. */
+export function shownState(loop: Pick<Loop, "status" | "run_state">): ShownState {
+  return loop.run_state ?? loop.status;
+}
+
+export type Group = "running" | "pending" | "awaiting" | "done" | "failed" | "paused" | "other";
+
+/** Shape and colour of each state, and where the header counts it. */
+const looks: Readonly<Record<ShownState, { glyph: keyof Glyphs; style: Style; group: Group }>> = {
+  pending: { glyph: "pending", style: "plain", group: "pending" },
+  running: { glyph: "running", style: "blue", group: "running" },
+  planning: { glyph: "running", style: "blue", group: "running" },
+  executing: { glyph: "running", style: "blue", group: "running" },
+  integrating: { glyph: "running", style: "blue", group: "running" },
+  rebasing: { glyph: "rebasing", style: "cyan", group: "running" },
+  awaiting_approval: { glyph: "awaiting", style: "yellow", group: "awaiting" },
+  paused: { glyph: "paused", style: "yellow", group: "paused" },
+  complete: { glyph: "complete", style: "green", group: "done" },
+  verified: { glyph: "complete", style: "green", group: "done" },
+  merged: { glyph: "complete", style: "green", group: "done" },
+  failed: { glyph: "failed", style: "red", group: "failed" },
+  stalled: { glyph: "stalled", style: "red", group: "failed" },
+  cancelled: { glyph: "cancelled", style: "dim", group: "other" },
+  invalidated: { glyph: "invalidated", style: "dim", group: "other" },
+};
+
+export function stateGlyph(glyphs: Glyphs, state: ShownState): string {
+  return glyphs[looks[state].glyph];
+}
+
+export function stateStyle(state: ShownState): Style {
+  return looks[state].style;
+}
+
+export function stateGroup(state: ShownState): Group {
+  return looks[state].group;
+}
+
+export function stateName(state: ShownState): string {
+  return state === "awaiting_approval" ? "awaiting approval" : state;
+}
+
+export function titleOf(loop: Pick<Loop, "title" | "context">): string {
+  return cleanLine(loop.title || loop.context.description).trim() || "(untitled)";
+}
+
+const waits: Readonly<Record<string, string>> = {
+  approval: "waits for your approval",
+  credentials: "waits for credentials",
+  dependencies: "waits for other loops",
+  budget: "waits: budget used up",
+  merge: "verified, waits to be merged",
+};
+
+/** One line: what it does right now, or what came of it. */
+export function doing(loop: Loop): string {
+  const state = shownState(loop);
+  if (loop.status === "awaiting_approval") return waits["approval"] ?? "";
+  if (loop.failure) return cleanLine(loop.failure.message);
+  if (loop.waiting_for) return waits[loop.waiting_for] ?? `waits for ${cleanLine(loop.waiting_for)}`;
+  if (state === "verified") return waits["merge"] ?? "";
+  const progress = cleanLine(loop.progress).trim();
+  return progress || (["running", "pending", "complete"].includes(state) ? "" : stateName(state));
+}
+
+/** What the filter looks in, in lower case. */
+export function searchable(loop: Loop): string {
+  const parts = [titleOf(loop), loop.loop_type, stateName(shownState(loop)), hexPart(loop.id), loop.project];
+  return parts.join(" ").toLowerCase();
+}
+
+const secondMs = 1_000;
+const minuteMs = 60_000;
+const hourMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** One figure and its unit: `8s`, `3m`, `2h`, `5d`. */
+export function age(ms: number): string {
+  const past = Math.max(0, ms);
+  if (past < minuteMs) return `${Math.floor(past / secondMs)}s`;
+  if (past < hourMs) return `${Math.floor(past / minuteMs)}m`;
+  if (past < dayMs) return `${Math.floor(past / hourMs)}h`;
+  return `${Math.floor(past / dayMs)}d`;
+}
+
+/** Milliseconds until `age` of something this old reads differently. */
+export function ageChangesIn(ms: number): number {
+  const unit = ms < minuteMs ? secondMs : ms < hourMs ? minuteMs : hourMs;
+  return ms < 0 ? secondMs : unit - (ms % unit);
+}
+
+/** `0.4 s`, `12 s`, `3 min 5 s`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, ms) / secondMs;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+}
+
+export function money(usd: number): string {
+  return usd > 0 && usd < 0.01 ? "<$0.01" : `$${usd.toFixed(2)}`;
+}
+
+/** `950`, `12.3k`, `4.5M`. */
+export function count(n: number): string {
+  if (n < 1_000) return String(Math.round(n));
+  if (n < 999_950) return `${(n / 1_000).toFixed(n < 99_950 ? 1 : 0)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+export function plural(n: number, one: string, many = one + "s"): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+export function clockTime(ms: number): string {
+  const at = new Date(ms);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
