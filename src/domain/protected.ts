@@ -1,0 +1,297 @@
+// Which changes could bend the check instead of passing it, told from paths alone.
+//
+// Globs are matched against whole paths from the repository's root, dot files included: `*.snap` means
+// the root's own, `**/*.snap` all. A pattern also covers what lies below it: `tests` means `tests/**` too.
+import picomatch from "picomatch";
+
+/** Tests, by the conventions of the common ecosystems. */
+export const protectedDefaults: readonly string[] = [
+  ...["*_test.*", "*_tests.*", "*_spec.*", "*.test.*", "*.tests.*", "*.spec.*", "*-test.*", "*-spec.*"].map(
+    anywhere,
+  ),
+  ...["test.*", "tests.*", "test-*.*", "test_*.*", "*.t", "*.bats", "*.snap", "*.feature"].map(anywhere),
+  ...["Test*.java", "*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,fs,vb,swift,php}"].map(
+    anywhere,
+  ),
+  ...["test", "tests", "__tests__", "spec", "specs", "testdata", "__snapshots__", "__mocks__", "e2e"].map(
+    below,
+  ),
+];
+
+/** Files that change what other tests do or which of them run: a new one counts as much as a changed one. */
+const steering: readonly string[] = [
+  ...[
+    "conftest.py",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "*.pth",
+    "pytest.{ini,toml}",
+    ".pytest.{ini,toml}",
+  ],
+  ...["tox.{ini,toml}", "setup.cfg", ".coveragerc", "noxfile.py", "nose.cfg", "{pytest,unittest,_pytest}.py"],
+  ...[
+    "{jest,vitest,vite,playwright,cypress,ava,web-test-runner,wdio,nightwatch,tap}.{config,workspace,setup}.*",
+  ],
+  ...[
+    "karma.conf.*",
+    ".mocharc*",
+    ".nycrc*",
+    ".c8rc*",
+    ".taprc",
+    ".babelrc*",
+    "babel.config.*",
+    "setupTests.*",
+  ],
+  ...[
+    "bunfig.toml",
+    ".npmrc",
+    ".yarnrc*",
+    ".pnpmfile.*",
+    "deno.{json,jsonc}",
+    ".rspec",
+    "spec_helper.rb",
+    "rails_helper.rb",
+  ],
+  ...[
+    "phpunit.xml*",
+    "phpunit.dist.xml",
+    "Pest.php",
+    "nextest.toml",
+    "junit-platform.properties",
+    "*.runsettings",
+  ],
+  ...["GNUmakefile", "CTestTestfile.cmake", "dist.ini", ".prove"],
+]
+  .map(anywhere)
+  .concat(
+    ["pytest", "_pytest", "unittest", "node_modules", ".mvn", ".cargo", ".config/nextest.toml"].map(below),
+  );
+
+const continuousIntegration: readonly string[] = [
+  ".github/workflows/**",
+  ".github/actions/**",
+  ".gitea/workflows/**",
+  ".forgejo/workflows/**",
+  ".gitlab-ci.{yml,yaml}",
+  ".gitlab/ci/**",
+  ".circleci/**",
+  ".ci/**",
+  ".buildkite/**",
+  ".azure-pipelines/**",
+  ".azuredevops/**",
+  ".teamcity/**",
+  ".semaphore/**",
+  ".builds/**",
+  ".woodpecker/**",
+  ".{travis,drone,woodpecker,cirrus,appveyor,build}.{yml,yaml}",
+  "{appveyor,azure-pipelines*,bitbucket-pipelines,buildspec,cloudbuild,codefresh,wercker}.{yml,yaml}",
+  "**/Jenkinsfile*",
+];
+
+const ownConfiguration: readonly string[] = [".loopr.yml", ".loopr.yaml", ".loopr/**"];
+/** Loopr writes these itself. */
+const ownArtifacts: readonly string[] = [".loopr/plans/**"];
+
+/** What a tool reads its recipes from, in the check's directory, where a command runs that tool. */
+const recipes: readonly (readonly [tool: RegExp, files: readonly string[]])[] = [
+  [/^g?make$/, ["Makefile", "makefile", "GNUmakefile"]],
+  [/^just$/, ["justfile", "Justfile", ".justfile"]],
+  [/^(go-)?task$/, ["Taskfile.{yml,yaml,dist.yml,dist.yaml}", "taskfile.{yml,yaml}"]],
+  [/^(rake|rspec)$/, ["Rakefile", "rakefile", ".rspec"]],
+  [/^tox$/, ["tox.ini", "tox.toml"]],
+  [/^nox$/, ["noxfile.py"]],
+  [/^ctest$/, ["CTestConfig.cmake"]],
+  [/^(\.\/)?(mvnw|gradlew)$/, ["mvnw", "gradlew", ".mvn/**", "gradle/wrapper/**"]],
+  [/^ninja$/, ["build.ninja"]],
+];
+
+export interface ClassifyRequest {
+  changes: readonly { status: "added" | "modified" | "deleted"; path: string }[];
+  /** Tracked paths at the base commit. */
+  baseFiles: readonly string[];
+  /** The check; "" where it is waived. */
+  command: string;
+  /** Where it runs, relative to the checkout's root; "" or "." is the root. */
+  checkCwd: string;
+  /** `validation.protected`, in place of the defaults for tests. */
+  configured: readonly string[] | null;
+  /** Globs of what the person or the approved plan lets change. */
+  mayChange: readonly string[];
+}
+
+export interface Classes {
+  /** Protected at the base and changed or removed, or new and able to steer others. */
+  needSecondRun: string[];
+  /** The check's own script, CI configuration, Loopr's configuration: not without permission. */
+  forbidden: string[];
+  /** Either of those, permitted. */
+  allowed: string[];
+}
+
+/** Each changed path is in one class at most; most changes are in none. */
+export function classifyChanges(request: ClassifyRequest): Classes {
+  const atBase = new Set(request.baseFiles);
+  const isCi = matcher(continuousIntegration);
+  const isOwn = matcher(ownConfiguration);
+  const isArtifact = matcher(ownArtifacts);
+  const isTest = matcher(request.configured ?? protectedDefaults);
+  const isSteering = matcher(steering);
+  const isRecipe = matcher(recipesOf(request.command, request.checkCwd));
+  const mayChange = matcher(request.mayChange);
+  const scripts = checkScripts(request.command, request.checkCwd, atBase);
+
+  const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [] };
+  for (const { path } of request.changes) {
+    if (isArtifact(path)) continue;
+    const existed = atBase.has(path);
+    const forbidden = isCi(path) || isOwn(path) || scripts.has(path) || (existed && isRecipe(path));
+    const second = isSteering(path) || isRecipe(path) || (existed && isTest(path));
+    if (!forbidden && !second) continue;
+    if (mayChange(path)) classes.allowed.push(path);
+    else if (forbidden) classes.forbidden.push(path);
+    else classes.needSecondRun.push(path);
+  }
+  return classes;
+}
+
+/** Tracked files that a word of the command names: from the check's directory, a `cd`'s, or the root. */
+function checkScripts(command: string, checkCwd: string, atBase: ReadonlySet<string>): Set<string> {
+  const words = wordsOf(command);
+  const directories = ["", checkCwd];
+  words.forEach((word, at) => {
+    if (words[at - 1] === "cd") directories.push(joinPath(checkCwd, word));
+  });
+  const scripts = new Set<string>();
+  for (const word of words)
+    for (const directory of directories) {
+      // `file.py::test_name` and `file.js:12` are ways to name a test inside a file.
+      for (const name of [word, word.split(":")[0] ?? word]) {
+        const path = joinPath(directory, name);
+        if (atBase.has(path)) scripts.add(path);
+      }
+    }
+  return scripts;
+}
+
+function recipesOf(command: string, checkCwd: string): string[] {
+  const words = wordsOf(command);
+  const directories = [
+    checkCwd,
+    ...words.filter((_, at) => /^(cd|-C|--directory)$/.test(words[at - 1] ?? "")),
+  ];
+  return recipes.flatMap(([tool, files]) =>
+    words.some((word) => tool.test(word.split("/").at(-1) ?? word))
+      ? directories.flatMap((directory) => files.map((file) => joinPath(directory, file)))
+      : [],
+  );
+}
+
+/** The words of a shell command, as far as they can be told without running it. */
+function wordsOf(command: string): string[] {
+  return command
+    .replaceAll("\\\n", " ")
+    .split(/[\s;|&()<>{}"'`=,$]+/)
+    .filter((word) => word !== "");
+}
+
+/** `directory/name` without `.` and `..`; a path out of the repository never equals a tracked one. */
+function joinPath(directory: string, name: string): string {
+  const parts: string[] = [];
+  for (const part of `${directory}/${name}`.split("/")) {
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}
+
+function matcher(patterns: readonly string[]): (path: string) => boolean {
+  const cleaned = patterns.map((pattern) => pattern.replace(/^(\.\/)+/, "").replace(/\/+$/, ""));
+  const matches = cleaned.flatMap((pattern) =>
+    pattern === ""
+      ? []
+      : [pattern, `${pattern}/**`].map((glob) => picomatch(glob, { dot: true, nonegate: true })),
+  );
+  // A name with brackets (`[id].test.ts`) is meant as it stands too.
+  return (path) =>
+    cleaned.some((pattern) => path === pattern || (pattern !== "" && path.startsWith(`${pattern}/`))) ||
+    matches.some((match) => match(path));
+}
+
+function anywhere(name: string): string {
+  return `**/${name}`;
+}
+
+function below(directory: string): string {
+  return `**/${directory}/**`;
+}
+
+/** Parts of package.json that decide what a check runs; dependencies may change. */
+const checkParts = [
+  "scripts",
+  "jest",
+  "mocha",
+  "ava",
+  "vitest",
+  "nyc",
+  "c8",
+  "tap",
+  "babel",
+  "config",
+  "type",
+];
+const dependencyParts = [
+  "dependencies",
+  "devDependencies",
+  "optionalDependencies",
+  "overrides",
+  "resolutions",
+];
+/** Sources of a package that is not the registry's of that name. */
+const otherSource =
+  /^(file|link|portal|workspace|patch|exec|npm|git[^:]*|https?|github|gitlab|bitbucket):|^[.~/]|^[\w-]+\//;
+
+/**
+ * Whether package.json changed in what a check through npm, pnpm, yarn or bun runs: its scripts, settings of
+ * test tools, or a package that it already had coming from elsewhere. Added packages and versions do not
+ * count. Removed (null) or unreadable counts as changed.
+ */
+export function packageScriptsChanged(before: string, after: string | null): boolean {
+  const old = parseObject(before);
+  const now = after === null ? null : parseObject(after);
+  if (now === null) return true;
+  if (old === null) return before !== after;
+  if (checkParts.some((part) => stable(old[part]) !== stable(now[part]))) return true;
+  return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
+}
+
+function redirected(old: Record<string, unknown>, now: Record<string, unknown>): boolean {
+  return Object.entries(now).some(
+    ([name, source]) =>
+      name in old &&
+      stable(old[name]) !== stable(source) &&
+      (typeof source !== "string" || otherSource.test(source)),
+  );
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return Object.fromEntries(Object.entries(value));
+}
+
+/** JSON with sorted keys: the order of keys is no change. */
+function stable(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, inner: unknown) => {
+      const object = asObject(inner);
+      return object ? Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))) : inner;
+    }) ?? ""
+  );
+}

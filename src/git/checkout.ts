@@ -1,0 +1,115 @@
+// What a worktree holds, made exactly what a commit or tree says, whatever ran in it before.
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { LooprError } from "../lib/errors.ts";
+import { line, longTimeoutMs } from "./exec.ts";
+import { directoriesOf, join as joinBytes, lstatOrNull, makeWritable, removeTree, sweep } from "./files.ts";
+import { splitNames, splitNul } from "./names.ts";
+import { resolve, treeOf } from "./refs.ts";
+import type { Worktree } from "./worktrees.ts";
+
+/** Makes the index tell the truth: bits that hide changes, and unmerged entries, are nobody's but a job's. */
+export async function honestIndex(worktree: Worktree, treeish: string): Promise<IndexEntry[]> {
+  const entries = await readIndex(worktree);
+  if (entries?.every((entry) => entry.plain)) return entries;
+  await rm(join(worktree.gitDir, "index"), { force: true });
+  await worktree.git(["read-tree", treeish], { timeoutMs: longTimeoutMs });
+  return (await readIndex(worktree)) ?? [];
+}
+
+export interface IndexEntry {
+  /** Bytes of the name as a latin1 string. */
+  name: string;
+  submodule: boolean;
+  /** No assume-unchanged or skip-worktree bit, and not one side of a merge. */
+  plain: boolean;
+}
+
+/** Null where the index cannot be read. */
+async function readIndex({ git }: Worktree): Promise<IndexEntry[] | null> {
+  const { code, stdout } = await git(["ls-files", "-v", "-s", "-z"], { accept: [128] });
+  if (code !== 0) return null;
+  return splitNul(stdout).map((field) => {
+    const text = field.toString("latin1");
+    const tab = text.indexOf("\t");
+    const [tag, mode, , stage] = text.slice(0, tab).split(" ");
+    return { name: text.slice(tab + 1), submodule: mode === "160000", plain: tag === "H" && stage === "0" };
+  });
+}
+
+/** Every .git beside or below tracked files. `git clean` and `git add` overlook them there. */
+export async function nestedRepositories(path: string, entries: readonly IndexEntry[]): Promise<Buffer[]> {
+  const directories = directoriesOf(entries.map((entry) => entry.name));
+  for (const { name, submodule } of entries) if (submodule) directories.add(name);
+  const found: Buffer[] = [];
+  for (const directory of directories) {
+    const candidate = joinBytes(
+      joinBytes(Buffer.from(path), Buffer.from(directory, "latin1")),
+      Buffer.from(".git"),
+    );
+    if (await lstatOrNull(candidate)) found.push(candidate);
+  }
+  return found;
+}
+
+/** See `Repository.resetWorktree`. */
+export async function resetWorktree(worktree: Worktree, revision: string): Promise<void> {
+  const { git } = worktree;
+  const commit = await resolve(git, revision);
+  if (commit === null)
+    throw new LooprError("git_failed", `There is no commit ${revision} in the repository.`);
+  const entries = await honestIndex(worktree, commit);
+  for (const nested of await nestedRepositories(worktree.path, entries)) await removeTree(nested);
+  // First HEAD itself, lest the reset moved a branch that something had checked out here.
+  await git(["update-ref", "--no-deref", "-m", "loopr: reset", "HEAD", commit]);
+  await cleaned(worktree, ["clean", "-ffdq"]);
+  await cleaned(worktree, ["reset", "--hard", "--quiet", "--no-recurse-submodules", commit]);
+  await cleaned(worktree, ["clean", "-ffdq"]);
+}
+
+async function cleaned({ git, path }: Worktree, args: string[]): Promise<void> {
+  try {
+    await git(args, { timeoutMs: longTimeoutMs });
+  } catch {
+    await makeWritable(Buffer.from(path));
+    await git(args, { timeoutMs: longTimeoutMs });
+  }
+}
+
+/** See `Repository.checkoutClean`. Nothing that the index remembers of an earlier checkout is believed. */
+export async function checkoutClean(worktree: Worktree, treeish: string): Promise<void> {
+  const { git, gitDir, path } = worktree;
+  const tree = await treeOf(git, treeish);
+  const commit = await resolve(git, treeish);
+  if (commit) await git(["update-ref", "--no-deref", "-m", "loopr: check", "HEAD", commit]);
+  await rm(join(gitDir, "index"), { force: true });
+  await git(["read-tree", tree]);
+  const entries = (await readIndex(worktree)) ?? [];
+  const files = entries.filter((entry) => !entry.submodule).map((entry) => entry.name);
+  await sweep(path, new Set(files), ".git");
+  // Hashes what is there, so that only files that differ are written anew.
+  await git(["update-index", "-q", "--refresh"], { accept: [1], timeoutMs: longTimeoutMs });
+  await git(["checkout-index", "--all", "--force", "--index", "--quiet"], { timeoutMs: longTimeoutMs });
+  const { stdout } = await git(["diff-files", "-z", "--name-only"], { accept: [1] });
+  if (stdout.length > 0)
+    throw new LooprError(
+      "git_failed",
+      `The checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
+    );
+}
+
+export async function headOf(worktree: Worktree): Promise<string> {
+  return line(await worktree.git(["rev-parse", "--verify", "HEAD^{commit}"]));
+}
+
+/** See `Repository.untrackedPaths`. */
+export async function untrackedPaths(worktree: Worktree): Promise<string[]> {
+  const { stdout } = await worktree.git([
+    "ls-files",
+    "-z",
+    "--others",
+    "--directory",
+    "--no-empty-directory",
+  ]);
+  return splitNames(stdout);
+}

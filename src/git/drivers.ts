@@ -1,0 +1,47 @@
+// Filter and merge drivers: programs that git runs because of a line in .gitattributes, which a job may edit.
+//
+// A driver's command runs outside the sandbox, in the worktree, so that everything it looks up relative to
+// there (`./scripts/clean.sh`, `python -m nbstripout`) is a job's to replace. Therefore none of them runs,
+// whoever configured it, but Git LFS, recognised by the exact commands that `git lfs install` writes: it
+// looks up nothing in the worktree but .lfsconfig, of which it obeys only harmless keys.
+//  - Filters: passed through. A worktree then holds what is stored (git-crypt: the encrypted bytes), and
+//    unchanged files stay as they are. In the person's own checkout a fast-forward that touches such files
+//    is refused (target.ts), since it would leave stored bytes where the person expects clean ones.
+//  - Merge drivers: git's own text merge instead.
+import type { RunGit, Setting } from "./exec.ts";
+import { decodeName, splitNul } from "./names.ts";
+
+export interface Drivers {
+  settings: Setting[];
+  /** Names of the filters that do not run. */
+  filters: string[];
+}
+
+const lfsCommand = /^git[- ]lfs (clean|smudge( --skip)?) -- %f$|^git[- ]lfs filter-process( --skip)?$/;
+const textMerge = "git merge-file -q --marker-size=%L %A %O %B";
+
+/** Reads which drivers are configured at a place, and what to set so that they do not run. */
+export async function neutralDrivers(git: RunGit): Promise<Drivers> {
+  const args = ["config", "--null", "--get-regexp", "^(filter|merge)\\..*\\.(clean|smudge|process|driver)$"];
+  const { stdout } = await git(args, { accept: [1] });
+  const filters = new Map<string, string[]>();
+  const merges = new Set<string>();
+  for (const field of splitNul(stdout)) {
+    const [key = "", ...value] = decodeName(field).split("\n");
+    const name = key.slice(key.indexOf(".") + 1, key.lastIndexOf("."));
+    if (key.startsWith("merge.")) merges.add(name);
+    else filters.set(name, [...(filters.get(name) ?? []), value.join("\n")]);
+  }
+  const off = [...filters].filter(([, commands]) => !commands.every((command) => lfsCommand.test(command)));
+  const names = off.map(([name]) => name);
+  return { filters: names, settings: [...names.flatMap(passThrough), ...[...merges].map(textual)] };
+}
+
+function passThrough(name: string): Setting[] {
+  const empty = ["clean", "smudge", "process"].map((key) => ({ key: `filter.${name}.${key}`, value: "" }));
+  return [...empty, { key: `filter.${name}.required`, value: "false" }];
+}
+
+function textual(name: string): Setting {
+  return { key: `merge.${name}.driver`, value: textMerge };
+}

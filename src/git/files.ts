@@ -1,0 +1,94 @@
+// Removing and sweeping directories that hostile or careless programs have written to. Names are bytes, links
+// are never followed, and directories without permissions, sockets and FIFOs are no obstacle.
+import { chmod, lstat, readdir, rm } from "node:fs/promises";
+import { systemCode } from "../lib/errors.ts";
+import { decodeName, pathOf } from "./names.ts";
+
+/** Removes whatever is at the path, if anything. */
+export async function removeTree(path: string | Buffer): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!["EACCES", "EPERM", "ENOTEMPTY"].includes(systemCode(error))) throw error;
+    await makeWritable(bytesOf(path));
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Gives the owner all permissions on a directory and those below it. */
+export async function makeWritable(directory: Buffer): Promise<void> {
+  const stat = await lstatOrNull(directory);
+  if (!stat?.isDirectory()) return;
+  if ((stat.mode & 0o700) !== 0o700) await chmod(directory, (stat.mode & 0o777) | 0o700);
+  for (const name of await readdir(directory, { encoding: "buffer" }))
+    await makeWritable(join(directory, name));
+}
+
+/**
+ * Removes from a directory everything but `keep`: names of files relative to it, as latin1 strings of their
+ * bytes. What is a directory in place of a kept file, or anything else in place of a kept file's directory,
+ * is removed too. `keepTop` is one more name kept at the top, whatever it is.
+ */
+export async function sweep(root: string, keep: ReadonlySet<string>, keepTop: string): Promise<void> {
+  const directories = directoriesOf(keep);
+  const visit = async (directory: Buffer, prefix: string): Promise<void> => {
+    await makeUsable(directory);
+    for (const entry of await readdir(directory, { encoding: "buffer" })) {
+      const name = prefix + entry.toString("latin1");
+      if (name === keepTop) continue;
+      const path = join(directory, entry);
+      const stat = await lstatOrNull(path);
+      if (stat?.isDirectory() && directories.has(name)) await visit(path, `${name}/`);
+      else if (!keep.has(name) || !(stat?.isFile() || stat?.isSymbolicLink())) await removeTree(path);
+    }
+  };
+  await visit(Buffer.from(root), "");
+}
+
+/** All directories that lie on the way to files. */
+export function directoriesOf(files: Iterable<string>): Set<string> {
+  const directories = new Set<string>();
+  for (const file of files)
+    for (let at = file.lastIndexOf("/"); at > 0; at = file.lastIndexOf("/", at - 1)) {
+      const parent = file.slice(0, at);
+      if (directories.has(parent)) break;
+      directories.add(parent);
+    }
+  return directories;
+}
+
+async function makeUsable(directory: Buffer): Promise<void> {
+  const { mode } = await lstat(directory);
+  if ((mode & 0o700) !== 0o700) await chmod(directory, (mode & 0o777) | 0o700);
+}
+
+/** What is at the path itself (a link is not followed); null where there is nothing. */
+export async function lstatOrNull(path: string | Buffer) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return null;
+    throw error;
+  }
+}
+
+export function join(directory: Buffer, name: Buffer): Buffer {
+  return Buffer.concat([directory, Buffer.from("/"), name]);
+}
+
+function bytesOf(path: string | Buffer): Buffer {
+  return typeof path === "string" ? Buffer.from(path) : path;
+}
+
+/** Names of the files and links below a directory, .git left out, relative to `root`. */
+export async function filesBelow(root: string, directory: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of await readdir(pathOf(root, directory), { encoding: "buffer" })) {
+    if (entry.equals(Buffer.from(".git"))) continue;
+    const name = `${directory}/${decodeName(entry)}`;
+    const stat = await lstatOrNull(pathOf(root, name));
+    if (stat?.isDirectory()) names.push(...(await filesBelow(root, name)));
+    else if (stat?.isFile() || stat?.isSymbolicLink()) names.push(name);
+  }
+  return names;
+}

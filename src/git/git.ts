@@ -1,0 +1,34 @@
+// The adapter of the engine's `Git` port: the real git program, hardened (exec.ts).
+import type { Git } from "../engine/ports.ts";
+import { type Environment } from "./exec.ts";
+import { checkReopened, findRepository } from "./open.ts";
+import { createRepository } from "./repository.ts";
+import { gitVersion } from "./version.ts";
+
+/**
+ * `environment` says where the person's configuration is (HOME, XDG_CONFIG_HOME) and where programs are
+ * (PATH); nothing else of it reaches git.
+ */
+export function createGit(environment: Environment = process.env): Git {
+  let usable: Promise<string> | null = null;
+  // Asked once; a failure is asked again, so that installing git helps a running daemon.
+  const checkVersion = () => {
+    usable ??= gitVersion(environment).catch((error: unknown) => {
+      usable = null;
+      throw error;
+    });
+    return usable;
+  };
+  return {
+    open: async (directory) => {
+      await checkVersion();
+      const { project, ...place } = await findRepository(environment, directory);
+      return { repository: createRepository(environment, project), ...place };
+    },
+    reopen: async (project) => {
+      await checkVersion();
+      await checkReopened(environment, project);
+      return createRepository(environment, project);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// Finding the repository around a directory, or that of a stored project.
+import { createHash } from "node:crypto";
+import { realpath, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Project } from "../domain/run.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
+import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
+import { lstatOrNull } from "./files.ts";
+import { resolve } from "./refs.ts";
+
+export interface Found {
+  project: Project;
+  branch: string | null;
+  head: string;
+  subdir: string;
+}
+
+const projectHashDigits = 16;
+
+/** See `Git.open`. The only place where git looks for a repository by itself, and so checks its owner. */
+export async function findRepository(environment: Environment, directory: string): Promise<Found> {
+  const found = await stat(directory).catch(() => null);
+  if (!found?.isDirectory())
+    throw new LooprError("not_a_repository", `${directory} is not a directory.`, "Go to a git repository.");
+  const git = gitAt(environment, { kind: "discover", directory });
+  const commonDir = await discover(git, directory);
+  const bare = line(await git(["rev-parse", "--is-bare-repository"])) === "true";
+  const insideGitDir = line(await git(["rev-parse", "--is-inside-git-dir"])) === "true";
+  if (insideGitDir && !bare)
+    throw new LooprError(
+      "not_a_repository",
+      `${directory} is inside a git directory, not in a checkout.`,
+      "Go to the checkout.",
+    );
+  const root = bare ? commonDir : line(await git(["rev-parse", "--show-toplevel"]));
+  const prefix = bare ? "" : line(await git(["rev-parse", "--show-prefix"]));
+  const symbolic = await git(["symbolic-ref", "--quiet", "HEAD"], { accept: [1] });
+  return {
+    project: { hash: projectHash(commonDir), root, common_dir: commonDir },
+    branch: symbolic.code === 0 ? line(symbolic).replace(/^refs\/heads\//, "") : null,
+    head: await headCommit(git, root),
+    subdir: prefix.replace(/\/$/, ""),
+  };
+}
+
+/** See `Git.reopen`: that the repository of a stored project is still there. */
+export async function checkReopened(environment: Environment, project: Project): Promise<void> {
+  const gone = (cause?: unknown) =>
+    new LooprError(
+      "repository_gone",
+      `The repository ${project.common_dir} is not there any more.`,
+      "Move it back, or delete its loops with: loopr delete <id>",
+      { cause },
+    );
+  if ((await realpath(project.common_dir).catch(() => null)) !== project.common_dir) throw gone();
+  try {
+    await gitAt(environment, { kind: "objects", gitDir: project.common_dir })(["rev-parse", "--git-dir"]);
+  } catch (error) {
+    throw gone(error);
+  }
+}
+
+async function discover(git: RunGit, directory: string): Promise<string> {
+  try {
+    return await realpath(line(await git(["rev-parse", "--path-format=absolute", "--git-common-dir"])));
+  } catch (error) {
+    if (error instanceof LooprError && error.code === "git_unusable") throw error;
+    if (await hasRepositoryAbove(directory))
+      throw new LooprError(
+        "repository_unusable",
+        `The git repository of ${directory} cannot be used: ${messageOf(error)}`,
+        "Try `git status` there.",
+        { cause: error },
+      );
+    throw new LooprError(
+      "not_a_repository",
+      `${directory} is not in a git repository.`,
+      "Go to a git repository, or make one: git init && git add . && git commit",
+      { cause: error },
+    );
+  }
+}
+
+/** Tells "there is none" from "git refuses the one that is there", without reading git's words. */
+async function hasRepositoryAbove(directory: string): Promise<boolean> {
+  for (let at = await realpath(directory); ; at = dirname(at)) {
+    if (await lstatOrNull(join(at, ".git"))) return true;
+    if ((await lstatOrNull(join(at, "HEAD"))) && (await lstatOrNull(join(at, "objects")))) return true;
+    if (at === dirname(at)) return false;
+  }
+}
+
+async function headCommit(git: RunGit, root: string): Promise<string> {
+  const commit = await resolve(git, "HEAD");
+  if (commit !== null) return commit;
+  const id = await git(["rev-parse", "--verify", "--quiet", "HEAD"], { accept: [1, 128] });
+  if (id.code === 0)
+    throw new LooprError(
+      "repository_unusable",
+      `HEAD of ${root} names ${line(id)}, which is no readable commit.`,
+      "Try `git fsck` there.",
+    );
+  throw new LooprError(
+    "no_commit",
+    `The repository ${root} has no commit yet.`,
+    "Make one: git add . && git commit -m 'first commit'",
+  );
+}
+
+/** Linked worktrees share their common directory, and so are one project. */
+function projectHash(commonDir: string): string {
+  return createHash("sha256").update(commonDir).digest("hex").slice(0, projectHashDigits);
+}

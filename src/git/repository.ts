@@ -1,0 +1,81 @@
+// One repository: the engine's port, put together from what each file here does.
+import { readFile, realpath } from "node:fs/promises";
+import { join, resolve as resolvePath } from "node:path";
+import type { Project } from "../domain/run.ts";
+import type { Repository } from "../engine/ports.ts";
+import { checkoutClean, headOf, honestIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
+import { commitAll, saveInterrupted } from "./commit.ts";
+import { changes, diff, files, read, shortstat, treeWithPathsFrom } from "./diff.ts";
+import { gitAt, type Environment } from "./exec.ts";
+import { replay, squashOnto } from "./integrate.ts";
+import * as refs from "./refs.ts";
+import { fastForward, targetBlocked } from "./target.ts";
+import { ensureWorktree, isWorktree, openWorktree, removeWorktree, type Worktree } from "./worktrees.ts";
+
+const alternatesDepthMax = 5;
+
+export function createRepository(environment: Environment, project: Project): Repository {
+  const commonDir = project.common_dir;
+  const objects = gitAt(environment, { kind: "objects", gitDir: commonDir });
+  const at = { environment, commonDir, objects };
+  const target = { environment, project, objects };
+  const worktree = (path: string) => openWorktree(at, path);
+  return {
+    project,
+    resolve: (revision) => refs.resolve(objects, revision),
+    treeOf: (commit) => refs.treeOf(objects, commit),
+    isAncestor: (ancestor, descendant) => refs.isAncestor(objects, ancestor, descendant),
+    identity: () => refs.identity(objects),
+    createRunBranch: (slug, hex, commit) => refs.createRunBranch(objects, slug, hex, commit),
+    updateRef: (ref, commit, expected) => refs.updateRef(objects, commonDir, ref, commit, expected),
+    deleteRef: (ref) => refs.deleteRef(objects, commonDir, ref),
+    addNote: (commit, text) => refs.addNote(objects, commit, text),
+    log: (base, tip) => refs.log(objects, base, tip),
+
+    ensureWorktree: (path, commit) => ensureWorktree(at, path, commit),
+    isWorktree: (path) => isWorktree(at, path),
+    removeWorktree: (path) => removeWorktree(at, path),
+    resetWorktree: async (path, commit) => resetWorktree(await worktree(path), commit),
+    checkoutClean: async (path, treeish) => checkoutClean(await worktree(path), treeish),
+    headOf: async (path) => headOf(await worktree(path)),
+    untrackedPaths: async (path) => untrackedPaths(await worktree(path)),
+    isDirty: async (path) => isDirty(await worktree(path)),
+    commitAll: async (path, options) => commitAll(await worktree(path), commonDir, options),
+    saveInterrupted: async (path, ref, author) =>
+      saveInterrupted(await worktree(path), commonDir, ref, author),
+
+    changes: (from, to) => changes(objects, from, to),
+    diff: (from, to, bytesMax) => diff(objects, from, to, bytesMax),
+    diffstat: (from, to) => shortstat(objects, from, to),
+    files: (treeish) => files(objects, treeish),
+    read: (treeish, path) => read(objects, treeish, path),
+    treeWithPathsFrom: (treeish, base, paths) => treeWithPathsFrom(objects, treeish, base, paths),
+
+    squashOnto: (options) => squashOnto(objects, options),
+    replay: (options) => replay(objects, options),
+    targetBlocked: (branch) => targetBlocked(target, branch),
+    fastForward: (branch, commit) => fastForward(target, branch, commit),
+    readPaths: () => readPaths(commonDir),
+  };
+}
+
+async function isDirty(worktree: Worktree): Promise<boolean> {
+  await honestIndex(worktree, "HEAD");
+  const args = ["status", "--porcelain=v2", "-z", "--untracked-files=normal", "--ignore-submodules=all"];
+  return (await worktree.git(args)).stdout.length > 0;
+}
+
+/** The common directory and the object stores that it borrows from, links resolved. */
+async function readPaths(commonDir: string): Promise<string[]> {
+  const paths = new Set([commonDir]);
+  const follow = async (store: string, depth: number): Promise<void> => {
+    const real = await realpath(store).catch(() => null);
+    if (real === null || depth > alternatesDepthMax) return;
+    if (!real.startsWith(`${commonDir}/`)) paths.add(real);
+    const list = await readFile(join(real, "info", "alternates"), "utf8").catch(() => "");
+    for (const entry of list.split("\n"))
+      if (entry !== "" && !entry.startsWith("#")) await follow(resolvePath(real, entry), depth + 1);
+  };
+  await follow(join(commonDir, "objects"), 0);
+  return [...paths];
+}

@@ -1,0 +1,145 @@
+// Loopr's worktrees: made, found, mended and removed. Which git directory belongs to a worktree is known from
+// the repository's registration (`worktrees/<id>/gitdir`), which jobs cannot write; what the worktree's own
+// .git file says is never asked, and put right where it differs.
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve as resolvePath } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { LooprError } from "../lib/errors.ts";
+import { neutralDrivers } from "./drivers.ts";
+import { gitAt, type Environment, type RunGit } from "./exec.ts";
+import { resetWorktree } from "./checkout.ts";
+import { lstatOrNull, removeTree } from "./files.ts";
+import { resolve } from "./refs.ts";
+
+const lockReason = "in use by loopr";
+/** A lock file that is still there after this long was left by a git that is gone. */
+const lockWaitMs = 3_000;
+const lockPollMs = 50;
+
+export interface Worktree {
+  path: string;
+  gitDir: string;
+  git: RunGit;
+}
+
+/** What worktree operations need of their repository. */
+export interface Surroundings {
+  environment: Environment;
+  commonDir: string;
+  /** Git without a worktree. */
+  objects: RunGit;
+}
+
+/** See `Repository.ensureWorktree`. Checks of the file system alone where nothing is broken. */
+export async function ensureWorktree(at: Surroundings, asked: string, commit: string): Promise<void> {
+  await mkdir(dirname(asked), { recursive: true });
+  const path = await canonical(asked);
+  const directory = await lstatOrNull(path);
+  if (directory && !directory.isDirectory()) await removeTree(path);
+  const gitDir = await registrationOf(at.commonDir, path);
+  if (gitDir && (await resolveHead(at, gitDir, path)) === null) await removeTree(gitDir);
+  else if (gitDir && directory?.isDirectory()) return finish(at, path, gitDir);
+  else if (gitDir) await removeTree(gitDir);
+  if (directory?.isDirectory()) await adopt(at, path, commit);
+  else await register(at, path, commit);
+  const made = await registrationOf(at.commonDir, path);
+  if (!made) throw new LooprError("git_failed", `git did not register the worktree ${path}.`);
+  await finish(at, path, made);
+}
+
+/** A registration is made without files, so that a crash in between leaves what `finish` completes. */
+async function register(at: Surroundings, path: string, commit: string): Promise<void> {
+  const options = ["--no-checkout", "--detach", "--lock", "--reason", lockReason];
+  await at.objects(["worktree", "add", "--quiet", ...options, path, commit]);
+}
+
+/** Registers a directory that has lost its registration. Its files stay, as changes against the commit. */
+async function adopt(at: Surroundings, path: string, commit: string): Promise<void> {
+  const beside = `${path}.new`;
+  await removeWorktree(at, beside);
+  await register(at, beside, commit);
+  const gitDir = await registrationOf(at.commonDir, beside);
+  if (!gitDir) throw new LooprError("git_failed", `git did not register the worktree ${beside}.`);
+  const git = gitAt(at.environment, { kind: "worktree", gitDir, workTree: path, ours: true });
+  await git(["read-tree", commit]);
+  await removeTree(beside);
+  await writeFile(join(gitDir, "gitdir"), `${path}/.git\n`);
+}
+
+/** Puts right the .git file, and completes a checkout that a crash cut off. */
+async function finish(at: Surroundings, path: string, gitDir: string): Promise<void> {
+  await restoreGitFile(path, gitDir);
+  if (await lstatOrNull(join(gitDir, "index"))) return;
+  await resetWorktree(await openWorktree(at, path), "HEAD");
+}
+
+async function resolveHead(at: Surroundings, gitDir: string, path: string): Promise<string | null> {
+  const place = { kind: "worktree", gitDir, workTree: dirname(path), ours: true } as const;
+  return resolve(gitAt(at.environment, place), "HEAD");
+}
+
+/** See `Repository.isWorktree`. */
+export async function isWorktree(at: Surroundings, asked: string): Promise<boolean> {
+  const path = await canonical(asked);
+  const directory = await lstatOrNull(path);
+  const gitDir = directory?.isDirectory() ? await registrationOf(at.commonDir, path) : null;
+  return gitDir !== null && (await resolveHead(at, gitDir, path)) !== null;
+}
+
+/** The worktree at a path, ready for git. `worktree_gone` where it is not one of this repository. */
+export async function openWorktree(at: Surroundings, asked: string): Promise<Worktree> {
+  const path = await canonical(asked);
+  const gitDir = await registrationOf(at.commonDir, path);
+  const directory = await lstatOrNull(path);
+  if (!gitDir || !directory?.isDirectory())
+    throw new LooprError("worktree_gone", `${asked} is no worktree of ${at.commonDir} (any more).`);
+  await restoreGitFile(path, gitDir);
+  for (const name of ["index.lock", "HEAD.lock"]) await removeStaleLock(join(gitDir, name));
+  const place = { kind: "worktree", gitDir, workTree: path, ours: true } as const;
+  const drivers = await neutralDrivers(gitAt(at.environment, place));
+  return { path, gitDir, git: gitAt(at.environment, place, drivers.settings) };
+}
+
+/** The git directory that is registered for a worktree's path; null where there is none. */
+export async function registrationOf(commonDir: string, path: string): Promise<string | null> {
+  const registrations = join(commonDir, "worktrees");
+  for (const id of await readdir(registrations).catch(() => [])) {
+    const gitDir = join(registrations, id);
+    const text = await readFile(join(gitDir, "gitdir"), "utf8").catch(() => "");
+    if (text !== "" && resolvePath(gitDir, text.replace(/\n$/, "")) === `${path}/.git`) return gitDir;
+  }
+  return null;
+}
+
+async function restoreGitFile(path: string, gitDir: string): Promise<void> {
+  const file = join(path, ".git");
+  const expected = `gitdir: ${gitDir}\n`;
+  const found = await lstatOrNull(file);
+  if (found?.isFile() && found.nlink === 1 && (await readFile(file, "utf8").catch(() => "")) === expected)
+    return;
+  await removeTree(file);
+  await writeFile(file, expected, { flag: "wx" });
+}
+
+/** Waits for another git of ours to end; a lock that stays is a crashed one's. Only in our own worktrees. */
+async function removeStaleLock(lock: string): Promise<void> {
+  const deadline = Date.now() + lockWaitMs;
+  while (await lstatOrNull(lock)) {
+    if (Date.now() >= deadline) return rm(lock, { force: true });
+    await wait(lockPollMs);
+  }
+}
+
+/** The path with its directory's links resolved, as git registers it. */
+async function canonical(path: string): Promise<string> {
+  const parent = dirname(resolvePath(path));
+  return join(await realpath(parent).catch(() => parent), basename(path));
+}
+
+/** Removes directory, then registration: a crash in between leaves what the next call removes. */
+export async function removeWorktree(at: Surroundings, asked: string): Promise<void> {
+  const path = await canonical(asked);
+  const gitDir = await registrationOf(at.commonDir, path);
+  await removeTree(path);
+  if (gitDir) await removeTree(gitDir);
+}
