@@ -6,12 +6,18 @@ import { version, build } from "../lib/version.ts";
 import { LooprError } from "../lib/errors.ts";
 import { createContext, exitCodes, reportError, type CliContext } from "./context.ts";
 
-type Action = (context: CliContext, args: string[], options: Record<string, unknown>) => Promise<number>;
+export type Action = (context: CliContext, args: string[], options: Record<string, unknown>) => Promise<number>;
+
+/** What the command line can turn into, handed in so that it need not know the daemon. */
+export interface Roles {
+  /** Runs the daemon in this process until it is stopped; its failures have been reported. */
+  runDaemon(options: { readinessFd: number | null }): Promise<number>;
+}
 
 /** Runs the command line and returns the exit code. */
-export async function main(argv: string[]): Promise<number> {
+export async function main(argv: string[], roles: Roles): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const program = createProgram((code) => (exitCode = code));
+  const program = createProgram((code) => (exitCode = code), roles);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
@@ -24,7 +30,7 @@ export async function main(argv: string[]): Promise<number> {
   }
 }
 
-export function createProgram(onExit: (code: number) => void): Command {
+export function createProgram(onExit: (code: number) => void, roles: Roles): Command {
   const program = new Command("loopr");
   program
     .description("Autonomous coding loops: describe a change, approve a plan, wake up to verified commits.")
@@ -74,7 +80,7 @@ export function createProgram(onExit: (code: number) => void): Command {
       .description("start in the background; returns when it answers")
       .option("-f, --foreground", "run in this process")
       .addOption(new Option("--readiness-fd <fd>").hideHelp()),
-    async () => (await import("./daemon.ts")).daemonStart,
+    async () => (await import("./daemon.ts")).daemonStart(roles),
   );
   does(
     daemon.command("stop").description("stop it; returns when it is gone"),

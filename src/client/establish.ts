@@ -1,0 +1,125 @@
+// From "I need the daemon" to an open connection: dial, start one where there is none, dial again.
+import { lstatSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LooprError } from "../lib/errors.ts";
+import { defaultDataDir, defaultSocketPath, userHome } from "../lib/paths.ts";
+import { dial, type DialOptions, type Dialled } from "./dial.ts";
+import { isIdentityAlive, readIdentity } from "./identity.ts";
+import { crashLogPath, logPath, spawnDaemon, tailOf, type SpawnOutcome } from "./spawn.ts";
+
+/** Waits before the further attempts, unless the socket changes earlier: exponential, 10 s in all. */
+const backOffMs = [100, 300, 900, 2_700, 6_000];
+const startSilenceMs = 10_000;
+const socketPollMs = 10;
+const tailLines = 20;
+
+export interface EstablishOptions extends DialOptions {
+  autoStart: boolean;
+  onProgress: (text: string) => void;
+}
+
+export type Established = Extract<Dialled, { kind: "connected" }> & {
+  /** Whether this very call started the daemon. */
+  started: boolean;
+};
+
+/** Throws what `dial` throws, and `daemon_unreachable` (none runs) or `daemon_start_failed`. */
+export async function establish(options: EstablishOptions): Promise<Established> {
+  const { env } = options;
+  let socketBefore = socketInode(env);
+  let dialled = await dial(options);
+  if (dialled.kind === "connected") return { ...dialled, started: false };
+  if (!options.autoStart) {
+    throw new LooprError(
+      "daemon_unreachable",
+      `no daemon is running for ${defaultDataDir(env)}`,
+      "`loopr daemon start` starts it",
+    );
+  }
+  warnOfMissingHome(options);
+  let started = await start(options);
+  for (const delayMs of [0, ...backOffMs]) {
+    await socketChange(env, socketBefore, started ? 0 : delayMs);
+    socketBefore = socketInode(env);
+    dialled = await dial(options);
+    if (dialled.kind === "connected") return { ...dialled, started };
+    // The one that we lost to may have gone since, or may still be recovering its state.
+    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(options);
+  }
+  throw gaveUp(env);
+}
+
+/** True: it is ready. False: another one was first. Every other end of a start is thrown. */
+async function start(options: EstablishOptions): Promise<boolean> {
+  if (isSomeoneStarting(options.env)) return false;
+  const outcome = await spawnDaemon(options.env, startSilenceMs, options.onProgress);
+  if (outcome.kind === "ready") return true;
+  if (outcome.kind === "error" && outcome.code === "already_running") return false;
+  throw startFailed(outcome, options.env);
+}
+
+/** A daemon's process lives, and it does not listen: it is on its way up, or on its way down. */
+function isSomeoneStarting(env: DialOptions["env"]): boolean {
+  const identity = readIdentity(defaultDataDir(env));
+  return identity !== null && isIdentityAlive(identity);
+}
+
+/** Waits the given time, or until another socket is there than before. */
+async function socketChange(env: DialOptions["env"], before: number | null, delayMs: number): Promise<void> {
+  const deadline = Date.now() + delayMs;
+  while (Date.now() < deadline) {
+    const now = socketInode(env);
+    if (now !== null && now !== before) return;
+    await sleep(socketPollMs);
+  }
+}
+
+function socketInode(env: DialOptions["env"]): number | null {
+  try {
+    return lstatSync(readIdentity(defaultDataDir(env))?.socket ?? defaultSocketPath(env)).ino;
+  } catch {
+    return null;
+  }
+}
+
+function warnOfMissingHome(options: EstablishOptions): void {
+  if (options.env["LOOPR_HOME"] || userHome(options.env) !== null) return;
+  options.onProgress(`warning: you have no home directory; using ${defaultDataDir(options.env)}`);
+}
+
+function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, env: DialOptions["env"]): LooprError {
+  const dataDir = defaultDataDir(env);
+  if (outcome.kind === "error") {
+    // Without a usable home there is no log to point to.
+    const log = outcome.code === "home_unusable" ? "" : logExcerpt(logPath(dataDir));
+    return new LooprError(
+      "daemon_start_failed",
+      `the daemon could not be started: ${outcome.message}${log}`,
+      outcome.hint,
+    );
+  }
+  const how = outcome.kind === "died" ? `it ended with ${outcome.how}` : "it is silent";
+  const log = logExcerpt(logPath(dataDir)) + logExcerpt(crashLogPath(dataDir));
+  return new LooprError(
+    "daemon_start_failed",
+    `the daemon could not be started: ${how}${log}`,
+    "`loopr doctor` checks what it needs",
+  );
+}
+
+function gaveUp(env: DialOptions["env"]): LooprError {
+  const dataDir = defaultDataDir(env);
+  const identity = readIdentity(dataDir);
+  const who = identity && isIdentityAlive(identity) ? `the daemon (PID ${identity.pid})` : "a daemon";
+  return new LooprError(
+    "daemon_unresponsive",
+    `${who} runs, and could not be reached within 10 s${logExcerpt(logPath(dataDir))}`,
+    "`loopr daemon restart` ends it, by force if need be, and starts another",
+  );
+}
+
+function logExcerpt(path: string): string {
+  const lines = tailOf(path, tailLines).filter((line) => line !== "");
+  if (lines.length === 0) return `\n  log: ${path} (empty)`;
+  return [`\n  log: ${path}, which ends with`, ...lines.map((line) => `    ${line}`)].join("\n");
+}

@@ -1,0 +1,20 @@
+// Reading daemon.json: advice about who the daemon is, believed only as far as the process list agrees.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bootId, processStartTime } from "../lib/processes.ts";
+import { DaemonIdentity } from "../protocol/identity.ts";
+
+/** What daemon.json says; null where it is missing or garbage. */
+export function readIdentity(dataDir: string): DaemonIdentity | null {
+  try {
+    const parsed = DaemonIdentity.safeParse(JSON.parse(readFileSync(join(dataDir, "daemon.json"), "utf8")));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the process that wrote it still runs: the same PID, started at the same time, in the same boot. */
+export function isIdentityAlive(identity: DaemonIdentity): boolean {
+  return identity.bootId === bootId() && processStartTime(identity.pid) === identity.startTime;
+}

@@ -1,0 +1,46 @@
+// Looking at the daemon without ever starting one.
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LooprError } from "../lib/errors.ts";
+import { isFileLocked } from "../lib/file-lock.ts";
+import { defaultDataDir } from "../lib/paths.ts";
+import type { DaemonIdentity } from "../protocol/identity.ts";
+import { dial, type DialOptions, type Dialled } from "./dial.ts";
+import { isIdentityAlive, readIdentity } from "./identity.ts";
+
+/** A daemon that holds its lock and does not listen is on its way up or down: for that long. */
+const betweenMs = 2_000;
+const pollMs = 25;
+
+export type Probe =
+  | Extract<Dialled, { kind: "connected" }>
+  | { kind: "stopped" }
+  | { kind: "unresponsive"; identity: DaemonIdentity | null };
+
+/** Throws what `dial` throws, but for `daemon_unresponsive`, which is an answer here. */
+export async function probeDaemon(options: DialOptions): Promise<Probe> {
+  const dataDir = defaultDataDir(options.env);
+  const deadline = Date.now() + betweenMs;
+  for (;;) {
+    try {
+      const dialled = await dial(options);
+      if (dialled.kind === "connected") return dialled;
+    } catch (error) {
+      if (!(error instanceof LooprError) || error.code !== "daemon_unresponsive") throw error;
+      return { kind: "unresponsive", identity: liveIdentity(dataDir) };
+    }
+    if (!isDaemonLockHeld(dataDir)) return { kind: "stopped" };
+    if (Date.now() > deadline) return { kind: "unresponsive", identity: liveIdentity(dataDir) };
+    await sleep(pollMs);
+  }
+}
+
+/** The daemon of this home as daemon.json names it, if that very process still runs. */
+export function liveIdentity(dataDir: string): DaemonIdentity | null {
+  const identity = readIdentity(dataDir);
+  return identity && isIdentityAlive(identity) ? identity : null;
+}
+
+export function isDaemonLockHeld(dataDir: string): boolean {
+  return isFileLocked(join(dataDir, "daemon.lock"));
+}

@@ -1,0 +1,155 @@
+// Starting a daemon in the background, and hearing from it how that went.
+import { spawn } from "node:child_process";
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { deferred } from "../lib/deferred.ts";
+import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
+import { build } from "../lib/version.ts";
+import { ReadinessLine } from "../protocol/identity.ts";
+import { LineDecoder } from "../rpc/lines.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a daemon inherits. Keys come by `initialize`; what steers a runtime or a terminal stays behind. */
+const inheritedNames = new Set([
+  ..."HOME USER LOGNAME SHELL PATH LANG LANGUAGE TZ TMPDIR".split(" "),
+  ..."XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME".split(" "),
+  ..."SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS".split(" "),
+]);
+const inheritedPatterns = [/^LOOPR_/, /^LC_/, /^(https?|all|ftp|no)_proxy$/i];
+
+export type SpawnOutcome =
+  | { kind: "ready"; pid: number }
+  | { kind: "error"; code: string; message: string; hint: string }
+  /** It died without a word. */
+  | { kind: "died"; how: string }
+  /** It runs, and has neither said that it is ready nor that it gets on. */
+  | { kind: "silent" };
+
+/** Resolves as soon as the daemon has said how its start ended, has ended, or was silent for too long. */
+export async function spawnDaemon(
+  env: Environment,
+  silenceMs: number,
+  onProgress: (text: string) => void,
+): Promise<SpawnOutcome> {
+  const dataDir = defaultDataDir(env);
+  const [command, ...args] = ownProgram();
+  const stderr = openCrashLog(dataDir);
+  const child = spawn(command, [...args, "daemon", "start", "--foreground", "--readiness-fd", "3"], {
+    argv0: "loopr",
+    cwd: "/",
+    detached: true,
+    env: daemonEnvironment(env, dataDir),
+    stdio: ["ignore", "ignore", stderr ?? "ignore", "pipe"],
+  });
+  if (stderr !== null) closeSync(stderr);
+  const outcome = deferred<SpawnOutcome>();
+  const silence = setTimeout(() => outcome.resolve({ kind: "silent" }), silenceMs);
+  const pipe = child.stdio[3];
+  const decoder = new LineDecoder(readinessBytesMax);
+  pipe?.on("data", (chunk: Buffer) => {
+    for (const line of decoder.push(chunk)) {
+      const said = line.kind === "line" ? parseLine(line.text) : null;
+      if (said === null) continue;
+      if ("progress" in said) {
+        silence.refresh();
+        onProgress(said.progress);
+      } else if ("ready" in said) outcome.resolve({ kind: "ready", pid: said.ready.pid });
+      else outcome.resolve({ kind: "error", ...said.error });
+    }
+  });
+  child.on("error", (error) => outcome.resolve({ kind: "died", how: error.message }));
+  // Not `close`: that waits for the pipe, which a daemon that goes on has already closed.
+  child.on("exit", (code, signal) => {
+    setTimeout(() => outcome.resolve({ kind: "died", how: signal ?? `exit code ${code}` }), lastWordsMs);
+  });
+  const result = await outcome.promise;
+  clearTimeout(silence);
+  pipe?.destroy();
+  child.unref();
+  return result;
+}
+
+const readinessBytesMax = 64 * 1024;
+/** What a daemon wrote just before its end may arrive after the news of it. */
+const lastWordsMs = 20;
+
+/**
+ * The program that is running, even where it was replaced on disk since: the kernel's link still leads to
+ * it, while its path would start another version or nothing.
+ */
+function ownProgram(): [string, ...string[]] {
+  if (build === "dev") return [process.execPath, "--no-env-file", process.argv[1] ?? ""];
+  const link = "/proc/self/exe";
+  try {
+    const [running, there] = [statSync(link), statSync(process.execPath)];
+    return [running.ino === there.ino && running.dev === there.dev ? process.execPath : link];
+  } catch {
+    return [isThere(link) ? link : process.execPath];
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Paths are settled here: the daemon's directory is not ours. */
+function daemonEnvironment(env: Environment, dataDir: string): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    if (inheritedNames.has(name) || inheritedPatterns.some((pattern) => pattern.test(name))) {
+      inherited[name] = value;
+    }
+  }
+  inherited["LOOPR_HOME"] = dataDir;
+  if (env["LOOPR_SOCKET"]) inherited["LOOPR_SOCKET"] = defaultSocketPath(env);
+  return inherited;
+}
+
+/**
+ * Where a crash that the daemon cannot log itself leaves its trace. Only in a home that looks like ours:
+ * whether it is any good, the daemon finds out and says.
+ */
+function openCrashLog(dataDir: string): number | null {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    const home = lstatSync(dataDir);
+    if (!home.isDirectory() || home.uid !== process.getuid?.()) return null;
+    mkdirSync(join(dataDir, "logs"), { recursive: true, mode: 0o700 });
+    return openSync(crashLogPath(dataDir), "a", 0o600);
+  } catch {
+    return null;
+  }
+}
+
+export function crashLogPath(dataDir: string): string {
+  return join(dataDir, "logs", "daemon.stderr");
+}
+
+export function logPath(dataDir: string): string {
+  return join(dataDir, "logs", "daemon.log");
+}
+
+/** The last lines of a file; none where it cannot be read. */
+export function tailOf(path: string, lines: number): string[] {
+  try {
+    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines);
+  } catch {
+    return [];
+  }
+}
+
+function parseLine(text: string): ReadinessLine | null {
+  try {
+    const parsed = ReadinessLine.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,207 @@
+// The daemon's life from "the lock is ours" to "the lock is free": recover, listen, serve, stop.
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { isIdentityAlive, readIdentity } from "../client/identity.ts";
+import { deferred } from "../lib/deferred.ts";
+import { LooprError } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { bootId, processStartTime } from "../lib/processes.ts";
+import { build, version } from "../lib/version.ts";
+import type { DaemonIdentity } from "../protocol/identity.ts";
+import { protocolVersion } from "../protocol/messages.ts";
+import { coreMethods } from "./core-methods.ts";
+import { identityFiles, type IdentityFiles } from "./identity.ts";
+import type { Services, StopMode } from "./ports.ts";
+import { Server } from "./server.ts";
+import { publishSocket, type PublishedSocket } from "./socket.ts";
+import { startWatchdog } from "./watchdog.ts";
+
+/** How long the loops and runners may take to end, by mode. */
+const stopDeadlineMs = { graceful: 5_000, now: 1_000 } as const;
+/** What a stop that hangs gets on top before the watchdog ends the process. */
+const watchdogGraceMs = 1_000;
+const selfCheckMs = 5_000;
+const selfPingTimeoutMs = 5_000;
+
+export interface DaemonConfig {
+  dataDir: string;
+  socketPath: string;
+  pidPath: string;
+  clientsMax?: number;
+}
+
+export interface DaemonDependencies {
+  services: Services;
+  log: Log;
+  /** A key that came in: it must not get into any file. */
+  onSecret: (secret: string) => void;
+  /** Whether the lock still guards this home. */
+  isLockValid: () => boolean;
+  onProgress: (text: string) => void;
+  /** Clients can be served: what answers to `ping` has been tried. */
+  onReady: (identity: DaemonIdentity) => void;
+}
+
+export class Daemon {
+  readonly #config: DaemonConfig;
+  readonly #needs: DaemonDependencies;
+  readonly #identity: DaemonIdentity;
+  readonly #files: IdentityFiles;
+  readonly #server: Server;
+  readonly #stopAsked = deferred<StopMode>();
+  readonly #stopAtOnce = deferred<"now">();
+  #socket: PublishedSocket | null = null;
+  #stopping = false;
+
+  constructor(config: DaemonConfig, dependencies: DaemonDependencies) {
+    this.#config = config;
+    this.#needs = dependencies;
+    this.#identity = ownIdentity(config.socketPath);
+    this.#files = identityFiles(config.dataDir, config.pidPath, this.#identity);
+    const { services, log } = dependencies;
+    const core = coreMethods({
+      identity: this.#identity,
+      dataDir: config.dataDir,
+      startedAtMs: Date.now(),
+      now: Date.now,
+      services,
+      onSecret: dependencies.onSecret,
+      clients: () => this.#server.clients,
+      remember: (id, about) => this.#server.remember(id, about),
+      stop: (mode) => this.stop(mode, "shutdown request"),
+    });
+    this.#server = new Server({
+      handlers: { ...services.handlers, ...core },
+      services,
+      log,
+      clientsMax: config.clientsMax,
+    });
+  }
+
+  /** Whether the daemon that wrote this PID file still runs. Says nothing about whether it answers. */
+  static isRunning(pidPath: string): boolean {
+    const identity = readIdentity(dirname(pidPath));
+    return identity !== null && identity.pid === Daemon.getPid(pidPath) && isIdentityAlive(identity);
+  }
+
+  /** The PID in the file; null where the file is missing or holds anything else. */
+  static getPid(pidPath: string): number | null {
+    try {
+      const text = readFileSync(pidPath, "utf8").trim();
+      const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
+      return pid > 0 ? pid : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Resolves when it has stopped and left nothing behind but the lock, which its owner releases last. */
+  async run(): Promise<void> {
+    this.#files.write();
+    try {
+      if (await this.#start()) await this.#serve();
+    } finally {
+      await this.#end(await Promise.race([this.#stopAsked.promise, "now" as const]));
+    }
+  }
+
+  /** A first call begins a graceful stop, a second one ends the waiting. Callable at any time. */
+  stop(mode: StopMode, why: string): void {
+    this.#needs.log.info(`stopping: ${why}`, { mode });
+    if (mode === "now" || this.#stopping) this.#stopAtOnce.resolve("now");
+    this.#stopping = true;
+    this.#stopAsked.resolve(mode);
+  }
+
+  /** False where a stop came first. */
+  async #start(): Promise<boolean> {
+    const { services, log, onProgress, onReady } = this.#needs;
+    const stopped = this.#stopAsked.promise.then(() => false);
+    const recovered = services.recover(onProgress).then(() => true);
+    if (!(await Promise.race([recovered, stopped]))) return false;
+    await this.#publish();
+    await pingItself(this.#config.socketPath);
+    log.info("ready", { pid: this.#identity.pid, socket: this.#config.socketPath, version, build });
+    onReady(this.#identity);
+    services.start();
+    return true;
+  }
+
+  async #serve(): Promise<void> {
+    const check = setInterval(() => void this.#checkItself(), selfCheckMs);
+    await this.#stopAsked.promise;
+    clearInterval(check);
+  }
+
+  async #publish(): Promise<void> {
+    this.#socket = await publishSocket(this.#config.socketPath, (socket) => this.#server.accept(socket));
+  }
+
+  /** Someone cleaned up after us too early: what is missing is put back. A home that is gone ends us. */
+  async #checkItself(): Promise<void> {
+    const { log, isLockValid } = this.#needs;
+    if (!isLockValid()) {
+      this.stop("graceful", "the lock file was replaced");
+      return;
+    }
+    try {
+      if (this.#files.repair()) log.warn("daemon.json was not ours any more: written again");
+      if (this.#socket?.isPublished() === false) {
+        log.warn("the socket was gone: published again");
+        this.#socket.close();
+        await this.#publish();
+      }
+    } catch (error) {
+      log.error("the self-check failed", { error });
+    }
+  }
+
+  async #end(asked: StopMode): Promise<void> {
+    const { services, log } = this.#needs;
+    this.#stopping = true;
+    startWatchdog(stopDeadlineMs[asked] + watchdogGraceMs);
+    this.#socket?.close();
+    this.#server.announceStop();
+    const stopped = services.stop(asked).catch((error: unknown) => {
+      log.error("stopping the loops failed", { error });
+    });
+    const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), stopDeadlineMs[asked]));
+    if ((await Promise.race([stopped, late, this.#stopAtOnce.promise])) === "late") {
+      log.warn("the loops did not stop in time; they are recovered at the next start");
+    }
+    await this.#server.close();
+    this.#files.remove();
+    log.info("stopped");
+  }
+}
+
+function ownIdentity(socket: string): DaemonIdentity {
+  return {
+    pid: process.pid,
+    startTime: processStartTime(process.pid) ?? "",
+    bootId: bootId(),
+    version,
+    build,
+    protocol: protocolVersion,
+    nonce: randomBytes(8).toString("hex"),
+    socket,
+  };
+}
+
+/** Ready means answering: the whole way through the socket is tried once. */
+function pingItself(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) =>
+      reject(new LooprError("socket_unusable", `the daemon's own socket ${path} does not answer: ${why}`));
+    const socket = connect(path, () => socket.write('{"id":0,"method":"ping"}\n'));
+    socket.setTimeout(selfPingTimeoutMs, () => socket.destroy(new Error("timed out")));
+    socket.on("error", (error) => fail(error.message));
+    socket.on("close", () => fail("the connection was closed"));
+    socket.once("data", () => {
+      resolve();
+      socket.destroy();
+    });
+  });
+}

@@ -1,0 +1,59 @@
+// One daemon per home: the lock on daemon.lock, held from before the first write to after the last one.
+import { closeSync } from "node:fs";
+import { join } from "node:path";
+import { isIdentityAlive, readIdentity } from "../client/identity.ts";
+import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { isAt, tryLockFile } from "../lib/file-lock.ts";
+
+/**
+ * How long a loser looks for the winner's name, and how long a lock held by nobody in particular is tried
+ * again: `loopr daemon stop` holds it for a moment to see that it is free.
+ */
+const patienceMs = 300;
+const retryMs = 20;
+
+export interface DaemonLock {
+  /** False once someone replaced the file: the lock guards nothing any more. */
+  isValid(): boolean;
+  release(): void;
+}
+
+/** Throws `already_running`, naming the holder, or `home_unusable`. Writes nothing but the lock file. */
+export async function acquireLock(dataDir: string): Promise<DaemonLock> {
+  const path = lockPathIn(dataDir);
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const fd = tryLock(path);
+    if (fd !== null) return { isValid: () => isAt(fd, path), release: () => closeSync(fd) };
+    const holder = readIdentity(dataDir);
+    if (holder && isIdentityAlive(holder)) throw alreadyRunning(`PID ${holder.pid}`);
+    if (Date.now() > deadline) throw alreadyRunning(`it holds ${path}`);
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
+  }
+}
+
+function lockPathIn(dataDir: string): string {
+  return join(dataDir, "daemon.lock");
+}
+
+function tryLock(path: string): number | null {
+  try {
+    return tryLockFile(path);
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+    throw new LooprError(
+      "home_unusable",
+      `the lock file ${path} cannot be opened: ${messageOf(error)}`,
+      "remove what is in its place, or set LOOPR_HOME to another directory",
+      { cause: error },
+    );
+  }
+}
+
+function alreadyRunning(who: string): LooprError {
+  return new LooprError(
+    "already_running",
+    `a daemon is already running (${who})`,
+    "`loopr daemon status` shows it",
+  );
+}

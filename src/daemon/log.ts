@@ -1,0 +1,135 @@
+// logs/daemon.log: JSON lines, private, rotated while running. Losing a line never hurts the daemon.
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+import { messageOf } from "../lib/errors.ts";
+import { logLevels, type Log, type LogLevel, type LogWrite } from "../lib/log.ts";
+
+const logBytesMax = 10 * 1024 * 1024;
+/** daemon.log, daemon.log.1 and daemon.log.2. */
+const logFilesMax = 3;
+const lineBytesMax = 64 * 1024;
+
+export interface LogFile {
+  readonly log: Log;
+  /** From now on this text is blotted out wherever it would be logged. For keys, which no caller should log. */
+  addSecret(secret: string): void;
+  /** For SIGHUP: someone has moved the file away. */
+  reopen(): void;
+  close(): void;
+}
+
+export function openLog(path: string, options: { level: LogLevel; bytesMax?: number }): LogFile {
+  const bytesMax = options.bytesMax ?? logBytesMax;
+  const secrets = new Set<string>();
+  let file = open(path);
+
+  const rotate = (): void => {
+    close(file);
+    for (let n = logFilesMax - 1; n >= 1; n--)
+      moveIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
+    file = open(path);
+  };
+  const write = (level: LogLevel, message: string, fields: Record<string, unknown>): void => {
+    let line = formatLine(level, message, fields);
+    for (const secret of secrets) line = line.replaceAll(secret, "[redacted]");
+    const bytes = Buffer.from(line);
+    if (file.bytes > 0 && file.bytes + bytes.length > bytesMax) rotate();
+    file.bytes += append(file, bytes);
+  };
+
+  const least = logLevels.indexOf(options.level);
+  const writer = (level: LogLevel): LogWrite =>
+    logLevels.indexOf(level) < least
+      ? () => {}
+      : (message, fields = {}) => {
+          write(level, message, fields);
+        };
+  return {
+    log: {
+      trace: writer("trace"),
+      debug: writer("debug"),
+      info: writer("info"),
+      warn: writer("warn"),
+      error: writer("error"),
+    },
+    addSecret: (secret) => {
+      if (secret !== "") secrets.add(JSON.stringify(secret).slice(1, -1));
+    },
+    reopen: () => {
+      close(file);
+      file = open(path);
+    },
+    close: () => close(file),
+  };
+}
+
+/** The level that `LOOPR_LOG` asks for; `info` where it is unset or not a level. */
+export function logLevelOf(text: string | undefined): LogLevel {
+  return logLevels.find((level) => level === text?.toLowerCase()) ?? "info";
+}
+
+interface OpenFile {
+  fd: number | null;
+  bytes: number;
+}
+
+function open(path: string): OpenFile {
+  try {
+    const fd = openSync(path, "a", 0o600);
+    return { fd, bytes: fstatSync(fd).size };
+  } catch {
+    return { fd: null, bytes: 0 };
+  }
+}
+
+function close(file: OpenFile): void {
+  if (file.fd !== null) closeSync(file.fd);
+  file.fd = null;
+}
+
+function append(file: OpenFile, bytes: Buffer): number {
+  if (file.fd === null) return 0;
+  try {
+    return writeSync(file.fd, bytes);
+  } catch {
+    return 0; // A full disk: the daemon has better places to say so.
+  }
+}
+
+function moveIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch {
+    // There is none yet.
+  }
+}
+
+function formatLine(level: LogLevel, message: string, fields: Record<string, unknown>): string {
+  const record = { time: new Date().toISOString(), level, message, ...fields };
+  let line: string;
+  try {
+    line = JSON.stringify(record, (_key, value: unknown) =>
+      value instanceof Error ? errorFields(value) : value,
+    );
+  } catch (error) {
+    line = JSON.stringify({ time: record.time, level, message, fields: messageOf(error) });
+  }
+  if (line.length > lineBytesMax) {
+    line = JSON.stringify({
+      time: record.time,
+      level,
+      message: message.slice(0, lineBytesMax / 2),
+      cut: line.length,
+    });
+  }
+  return line + "\n";
+}
+
+function errorFields(error: Error): Record<string, unknown> {
+  return {
+    name: error.name,
+    message: error.message,
+    ...("code" in error ? { code: error.code } : {}),
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  };
+}

@@ -1,0 +1,90 @@
+// The composition root of the daemon: home, lock, log, services, and the Daemon that runs them.
+import { join } from "node:path";
+import { LooprError, messageOf } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
+import { Daemon, type DaemonConfig } from "./daemon.ts";
+import { prepareHome } from "./home.ts";
+import { acquireLock } from "./lock.ts";
+import { logLevelOf, openLog } from "./log.ts";
+import { readinessPipe, type Readiness } from "./readiness.ts";
+import { createServices } from "./services.ts";
+import { installSignals } from "./signals.ts";
+
+export interface DaemonOptions {
+  /** Where to report how the start goes; null: started by hand or by a service, and said on stderr. */
+  readinessFd: number | null;
+}
+
+/** Runs a daemon until it is stopped. Returns the exit code; what went wrong has been reported. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  process.umask(0o077);
+  const readiness = readinessPipe(options.readinessFd);
+  try {
+    await runLocked(options, readiness);
+    return 0;
+  } catch (error) {
+    const { code, message, hint } = describe(error);
+    readiness.report({ error: { code, message, hint } });
+    process.stderr.write(`error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+    return 1;
+  }
+}
+
+async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<void> {
+  const config: DaemonConfig = {
+    dataDir: defaultDataDir(),
+    socketPath: defaultSocketPath(),
+    pidPath: defaultPidPath(),
+  };
+  prepareHome(config.dataDir);
+  const lock = await acquireLock(config.dataDir);
+  const logFile = openLog(join(config.dataDir, "logs", "daemon.log"), {
+    level: logLevelOf(process.env["LOOPR_LOG"]),
+  });
+  const byHand = options.readinessFd === null;
+  const say = (text: string) => void (byHand && process.stderr.write(text + "\n"));
+  try {
+    reportCrashes(logFile.log);
+    const daemon = new Daemon(config, {
+      services: createServices({ dataDir: config.dataDir, log: logFile.log, ownKeys: byHand }),
+      log: logFile.log,
+      // Nobody logs keys; should someone come to, the log does not take them.
+      onSecret: (secret) => logFile.addSecret(secret),
+      isLockValid: () => lock.isValid(),
+      onProgress: (text) => {
+        readiness.report({ progress: text });
+        say(text);
+      },
+      onReady: ({ pid, socket }) => {
+        readiness.report({ ready: { pid, socket } });
+        say(`daemon ready (PID ${pid}) on ${socket}; Ctrl-C stops it`);
+      },
+    });
+    installSignals({
+      stop: (mode, signal) => daemon.stop(mode, signal),
+      reopenLog: () => logFile.reopen(),
+    });
+    await daemon.run();
+  } catch (error) {
+    logFile.log.error(`the daemon ended: ${messageOf(error)}`, { error });
+    throw error;
+  } finally {
+    logFile.close();
+    lock.release();
+  }
+}
+
+/** A bug ends the daemon, which the next start recovers from; going on with a broken state is worse. */
+function reportCrashes(log: Log): void {
+  process.on("uncaughtException", (error) => {
+    log.error(`crashed: ${messageOf(error)}`, { error });
+    process.stderr.write(`${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`);
+    process.exit(1);
+  });
+}
+
+function describe(error: unknown): { code: string; message: string; hint: string } {
+  if (error instanceof LooprError) return error;
+  return { code: "internal", message: `the daemon failed by a bug: ${messageOf(error)}`, hint: "" };
+}

@@ -1,0 +1,153 @@
+// The clients' side of the daemon: who is connected, who has subscribed, and what they are sent.
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import type { Log } from "../lib/log.ts";
+import { rpcCodes } from "../protocol/errors.ts";
+import { clientsMaxDefault, heartbeatMs, type EventMessage } from "../protocol/messages.ts";
+import type { Params } from "../protocol/methods.ts";
+import { Connection } from "./connection.ts";
+import { createDispatch, refusal, type Dispatch } from "./dispatch.ts";
+import type { Caller, Handlers } from "./handlers.ts";
+import type { EventSource, Services } from "./ports.ts";
+import { Subscription } from "./subscription.ts";
+
+/** Descriptors that clients must leave to the store, the log, git and the runners. */
+const reservedDescriptors = 64;
+
+export interface ServerOptions {
+  /** Everything but `subscribe` and `unsubscribe`. */
+  handlers: Handlers;
+  services: Pick<Services, "events" | "onEphemeral">;
+  log: Log;
+  clientsMax?: number;
+}
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #source: EventSource;
+  readonly #clientsMax: number;
+  readonly #dispatch: Dispatch;
+  readonly #connections = new Map<number, Connection>();
+  readonly #subscriptions = new Map<number, Subscription>();
+  readonly #stopListening: (() => void)[];
+  readonly #heartbeat: NodeJS.Timeout;
+  #nextId = 1;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#source = options.services.events;
+    this.#clientsMax = Math.min(options.clientsMax ?? clientsMaxDefault, descriptorsForClients());
+    this.#dispatch = createDispatch(
+      {
+        ...options.handlers,
+        subscribe: (params, caller) => this.#subscribe(params, caller),
+        unsubscribe: (_params, caller) => this.#unsubscribe(caller),
+      },
+      options.log,
+    );
+    this.#stopListening = [
+      this.#source.onEvents((events) => {
+        for (const subscription of this.#subscriptions.values()) subscription.deliver(events);
+      }),
+      options.services.onEphemeral((event) => {
+        for (const subscription of this.#subscriptions.values()) subscription.deliverEphemeral(event);
+      }),
+    ];
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
+    this.#heartbeat.unref();
+  }
+
+  get clients(): number {
+    return this.#connections.size;
+  }
+
+  accept(socket: Socket): void {
+    const id = this.#nextId++;
+    const connection = new Connection({ id, socket, dispatch: this.#dispatch, log: this.#options.log });
+    if (this.#connections.size >= this.#clientsMax) {
+      connection.send(
+        refusal(0, rpcCodes.busy, `Busy: ${this.#clientsMax} clients are connected, which is the limit`),
+      );
+      connection.close();
+      return;
+    }
+    this.#connections.set(id, connection);
+    void connection.closed.then(() => {
+      this.#connections.delete(id);
+      this.#dropSubscription(id);
+    });
+  }
+
+  /** What `initialize` says of a connection, for its later requests. */
+  remember(id: number, about: Partial<Connection["about"]>): void {
+    const connection = this.#connections.get(id);
+    if (connection) Object.assign(connection.about, about);
+  }
+
+  /** So that who follows knows the end to be meant, and does not start another daemon. */
+  announceStop(): void {
+    this.#toSubscribers({ event: "daemon.stopping", data: {} });
+  }
+
+  /** Resolves when every connection has read its last answers, or was cut off for not doing so. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    for (const stop of this.#stopListening) stop();
+    const closing = [...this.#connections.values()].map((connection) => {
+      connection.close();
+      return connection.closed;
+    });
+    await Promise.all(closing);
+  }
+
+  #subscribe(params: Params<"subscribe">, caller: Caller): { subscribed: true; seq: number } {
+    const seq = this.#source.lastSeq();
+    const connection = this.#connections.get(caller.id);
+    this.#dropSubscription(caller.id);
+    if (!connection) return { subscribed: true, seq };
+    const subscription = new Subscription(connection, this.#source, {
+      since: params.since ?? null,
+      loopId: params.loop_id ?? null,
+    });
+    this.#subscriptions.set(caller.id, subscription);
+    // The answer is queued in this turn; whatever is replayed comes after it.
+    queueMicrotask(() => {
+      subscription.replay().catch((error: unknown) => {
+        this.#options.log.error("a replay of events failed", { client: caller.id, error });
+        connection.close();
+      });
+    });
+    return { subscribed: true, seq };
+  }
+
+  #unsubscribe(caller: Caller): { subscribed: false } {
+    this.#dropSubscription(caller.id);
+    return { subscribed: false };
+  }
+
+  #dropSubscription(id: number): void {
+    this.#subscriptions.get(id)?.end();
+    this.#subscriptions.delete(id);
+  }
+
+  #beat(): void {
+    this.#toSubscribers({ event: "stream.heartbeat", data: { seq: this.#source.lastSeq() } });
+  }
+
+  #toSubscribers(message: EventMessage): void {
+    for (const id of this.#subscriptions.keys()) this.#connections.get(id)?.send(message);
+  }
+}
+
+/**
+ * With no descriptor left, accepting fails, is tried again at once and burns a core: the limit has to be
+ * met before, by a refusal.
+ */
+function descriptorsForClients(): number {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    return soft === undefined ? clientsMaxDefault : Math.max(1, Number(soft) - reservedDescriptors);
+  } catch {
+    return clientsMaxDefault;
+  }
+}
