@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import * as z from "zod/mini";
+import { tools, type ToolName } from "./catalog.ts";
+import { toolSchema } from "./schemas.ts";
+
+const Schema = z.looseObject({
+  type: z.literal("object"),
+  properties: z.record(z.string(), z.unknown()),
+  required: z.array(z.string()),
+  additionalProperties: z.literal(false),
+});
+
+test.each(Object.keys(tools) as ToolName[])("%s: a closed object that models understand", (name) => {
+  const { input_schema, description } = toolSchema(name);
+  expect(description).toBe(tools[name].description);
+  const schema = Schema.parse(input_schema);
+  expect(schema["$schema"]).toBeUndefined();
+  for (const required of schema.required) expect(Object.keys(schema.properties)).toContain(required);
+});
+
+test.each([
+  ["read_file", ["path"], ["path", "offset", "limit"]],
+  ["edit_file", ["path", "old_string", "new_string"], ["path", "old_string", "new_string", "replace_all"]],
+  ["run_command", ["command"], ["command", "timeout_ms"]],
+  ["create_plan", ["title", "summary", "specs"], ["title", "summary", "specs"]],
+] as const)("%s: what may be left out is not required", (name, required, properties) => {
+  const schema = Schema.parse(toolSchema(name).input_schema);
+  expect(schema.required).toEqual([...required]);
+  expect(Object.keys(schema.properties)).toEqual([...properties]);
+});
+
+test("parameters with a default are not required, also within lists; inner objects are closed too", () => {
+  const specs = z
+    .object({ items: Schema })
+    .parse(Schema.parse(toolSchema("create_plan").input_schema).properties["specs"]);
+  expect(specs.items.required).toEqual(["name", "description"]);
+});
+
+test("the bytes are the same each time", () => {
+  const bytes = () => JSON.stringify((Object.keys(tools) as ToolName[]).map(toolSchema));
+  expect(bytes()).toBe(bytes());
+  expect(Bun.hash(JSON.stringify(toolSchema("read_file"))).toString(16)).toMatchInlineSnapshot(`"1e783081fe377a0a"`);
+});
