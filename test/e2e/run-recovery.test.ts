@@ -1,0 +1,174 @@
+// kill -9 of the daemon or the runner, anywhere: the run finishes, and nothing happens twice.
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { signal, until, type Home } from "../support/harness.ts";
+import { text, tool, type Handler } from "../support/model-server.ts";
+import { goodGreet, json, leftWorktrees, withRuns, type RunBed } from "../support/runs.ts";
+
+const run = ["run", "--depth", "code", "--check", "sh test.sh", "Greet the world", "--yes", "--json"];
+
+/** A hook in the conversation: what happens while the model "thinks" before its n-th answer. */
+function solving(hook: (n: number) => Promise<void> | void): Handler {
+  let n = 0;
+  return async (request) => {
+    await hook(n++);
+    return request.turn === 0
+      ? [tool("write_file", { path: "greet.sh", content: goodGreet })]
+      : request.turn === 1
+        ? [tool("run_command", { command: "sh test.sh" })]
+        : [text("Done.")];
+  };
+}
+
+async function expectMergedOnce({ home, repo }: RunBed, base: string): Promise<void> {
+  expect(repo.git("rev-list", "--count", `${base}..main`)).toBe("1");
+  expect(repo.read("greet.sh")).toBe(goodGreet);
+  expect(repo.git("status", "--porcelain")).toBe("");
+  await until(() => leftWorktrees(home, repo).length === 0, 10_000, "the worktrees to be gone");
+}
+
+function killDaemon(home: Home): void {
+  signal(home.daemonPid() ?? 0, "SIGKILL");
+}
+
+function runnerPids(home: Home): number[] {
+  const daemon = home.daemonPid();
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      return parent === daemon && readFileSync(`/proc/${name}/cmdline`, "utf8").includes("\0runner")
+        ? [Number(name)]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+describe("kill -9", () => {
+  for (const at of [0, 1, 2]) {
+    test(`of the daemon while the model answers for the ${at + 1}. time: the same command sees it through`, async () => {
+      const bed: { current: RunBed | null } = { current: null };
+      const handler = solving((n) => {
+        if (n === at && bed.current) killDaemon(bed.current.home);
+      });
+      await withRuns(handler, async (runs) => {
+        bed.current = runs;
+        const base = runs.repo.git("rev-parse", "main");
+        const result = await runs.loopr(run, { deadlineMs: 45_000 });
+        expect(result).toMatchObject({ code: 0 });
+        await expectMergedOnce(runs, base);
+      });
+    });
+  }
+
+  test("of the daemon and of the client: any later command lets the run finish", async () => {
+    let reached: (() => void) | null = null;
+    const killed = new Promise<void>((resolve) => (reached = resolve));
+    let first = true;
+    const handler = solving(async () => {
+      if (!first) return;
+      first = false;
+      reached?.();
+    });
+    await withRuns(handler, async (runs) => {
+      const base = runs.repo.git("rev-parse", "main");
+      const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+      await killed;
+      client.kill("SIGKILL");
+      killDaemon(runs.home);
+      await client.wait();
+      const list = json(await runs.loopr(["list", "--json"]));
+      const id = (list["loops"] as { id: string }[])[0]?.id ?? "";
+      expect(await runs.loopr(["watch", id])).toMatchObject({ code: 0 });
+      await expectMergedOnce(runs, base);
+    });
+  });
+
+  test("of the daemon during the check", async () => {
+    const files = {
+      "greet.sh": "#!/bin/sh\necho hello\n",
+      "test.sh": '#!/bin/sh\n[ "$(sh greet.sh)" = "hello world" ] || exit 1\necho checking\nsleep 1\n',
+    };
+    await withRuns(
+      solving(() => undefined),
+      async (runs) => {
+        const base = runs.repo.git("rev-parse", "main");
+        const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+        const progress = async () => {
+          const list = json(await runs.loopr(["list", "--json"]));
+          return (list["loops"] as { progress: string }[])[0]?.progress ?? "";
+        };
+        await until(
+          async () => (await progress()).includes("iteration 1: running the check"),
+          20_000,
+          "the check",
+        );
+        killDaemon(runs.home);
+        expect(await client.wait(45_000)).toMatchObject({ code: 0 });
+        await expectMergedOnce(runs, base);
+        expect(runs.server.requests).toHaveLength(3); // the commit was there: the model was not asked again
+      },
+      { files },
+    );
+  });
+
+  test("of the runner while a command of the model runs: it hears of it, and the run finishes", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    const handler: Handler = (request) => {
+      if (request.turn === 0) return [tool("write_file", { path: "greet.sh", content: goodGreet })];
+      if (request.turn === 1) {
+        const { home } = bed.current ?? {};
+        if (home) {
+          void until(
+            async () => (await home.exec("pgrep", ["-f", "sleep 4242"])).code === 0,
+            10_000,
+            "the command",
+          ).then(() => {
+            for (const pid of runnerPids(home)) signal(pid, "SIGKILL");
+          });
+        }
+        return [tool("run_command", { command: "sleep 4242" })];
+      }
+      return [text("Done.")];
+    };
+    await withRuns(handler, async (runs) => {
+      bed.current = runs;
+      const base = runs.repo.git("rev-parse", "main");
+      expect(await runs.loopr(run, { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+      expect(runs.server.requests[2]?.results[0]?.isError).toBe(true);
+      expect(runs.server.requests[2]?.results[0]?.content).toMatch(/runner/);
+      await expectMergedOnce(runs, base);
+      expect((await runs.home.exec("pgrep", ["-f", "sleep 4242"])).code).toBe(1);
+    });
+  });
+
+  test("without the key a restarted run waits for it, and says so; the key lets it go on", async () => {
+    let release: (() => void) | null = null;
+    const handler = solving((n) =>
+      n === 0 ? new Promise<void>((resolve) => (release = resolve)) : undefined,
+    );
+    await withRuns(handler, async (runs) => {
+      const base = runs.repo.git("rev-parse", "main");
+      const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+      await until(() => runs.server.requests.length === 1, 20_000, "the first request");
+      client.kill("SIGKILL");
+      killDaemon(runs.home);
+      (release as (() => void) | null)?.();
+      await client.wait();
+      const keyless = { ANTHROPIC_API_KEY: undefined, ANTHROPIC_BASE_URL: undefined };
+      const waiting = await until(
+        async () => {
+          const list = json(await runs.loopr(["list", "--json"], { env: keyless }));
+          const loop = (list["loops"] as { id: string; waiting_for: string | null }[])[0];
+          return loop?.waiting_for === "credentials" ? loop : null;
+        },
+        10_000,
+        "the run to wait for its key",
+      );
+      expect(await runs.loopr(["watch", waiting.id])).toMatchObject({ code: 0 });
+      await expectMergedOnce(runs, base);
+    });
+  });
+});
