@@ -65,6 +65,20 @@ class App {
     this.#connect().catch((error: unknown) => this.done.reject(error));
   }
 
+  /** After the client has given up: a new one, which may start the daemon anew. */
+  async #connectAgain(): Promise<void> {
+    if (this.#state.connection !== "closed") return;
+    this.#client?.close();
+    this.#client = null;
+    this.#dispatch({ type: "connection", connection: "connecting", otherVersion: null });
+    try {
+      await this.#connect();
+    } catch (error) {
+      this.#dispatch({ type: "connection", connection: "closed", otherVersion: null });
+      this.#dispatch({ type: "failed", error: failed(error) });
+    }
+  }
+
   #close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -102,6 +116,7 @@ class App {
   }
 
   #onConnection(client: Client, connection: ConnectionState): void {
+    if (client !== this.#client) return;
     const { version } = client.server;
     const otherVersion = version === this.#options.version ? null : version;
     this.#dispatch({ type: "connection", connection, otherVersion });
@@ -164,6 +179,8 @@ class App {
         return this.done.resolve();
       case "redraw":
         return this.#options.screen.redraw();
+      case "connect":
+        return void this.#connectAgain();
       case "suspend":
         return void this.#suspend();
       case "act":

@@ -23,7 +23,8 @@ export type Act = "pause" | "resume" | "cancel" | "approve" | "reject" | "iterat
 
 /** What only the world outside can do. */
 export type Effect =
-  { effect: "quit" | "suspend" | "redraw" } | { effect: "act"; act: Act; id: string; text: string };
+  | { effect: "quit" | "suspend" | "redraw" | "connect" }
+  | { effect: "act"; act: Act; id: string; text: string };
 
 export type Command = UiAction | Effect | { type: "told"; text: string };
 
@@ -36,6 +37,7 @@ export function interpret(state: State, key: Key): Command[] {
   if (name === "ctrl+l") return [{ effect: "redraw" }];
   if (name === "ctrl+z") return [{ effect: "suspend" }];
   if (state.prompt) return promptKey(state.prompt, key);
+  if (name === "enter" && state.connection === "closed") return [{ effect: "connect" }];
   // Text pasted by mistake must not act.
   if (key.kind === "paste") return [];
   const pressed = key.kind === "text" ? key.text : key.name;

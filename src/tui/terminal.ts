@@ -19,7 +19,7 @@ export interface Screen {
   readonly columns: number;
   readonly rows: number;
   /** `render` is called for each frame with the size of that moment. */
-  start(handlers: { render(columns: number, rows: number): string[]; onKey(key: Key): void }): void;
+  start(handlers: { render: (columns: number, rows: number) => string[]; onKey: (key: Key) => void }): void;
   /** Something may have changed: at the next frame what differs is drawn. */
   refresh(): void;
   /** Draws everything again, whatever the terminal shows. */
@@ -81,7 +81,6 @@ function withoutScreenKeys(): Record<string, []> {
 
 const pasteStart = "\x1b[200~";
 const pasteEnd = "\x1b[201~";
-// eslint-disable-next-line no-control-regex
 const controlCharacter = /[\x00-\x1f\x7f-\x9f]/;
 
 /** The keys in one piece of input, legacy, kitty's protocol or xterm's modifyOtherKeys; replies are none. */

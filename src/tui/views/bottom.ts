@@ -24,6 +24,13 @@ function message(state: State): Line[] {
   }
   if (prompt) return [...(notice?.kind === "error" ? noticeLines(state) : []), ...promptLines(state, prompt)];
   if (notice) return noticeLines(state);
+  if (state.connection === "closed") {
+    const text = "The daemon is gone. Enter connects again, and starts it if need be.";
+    return [line({ text, style: "red" })];
+  }
+  if (state.connection === "reconnecting" && state.connecting !== "") {
+    return paragraph(state.connecting, columns, "yellow").slice(0, 2);
+  }
   const waiting = waitingPlans(state);
   const [first] = waiting;
   if (first && currentView(state).name !== "approval") {
@@ -33,7 +40,6 @@ function message(state: State): Line[] {
         : `${waiting.length} plans wait for your approval (press p)`;
     return [line({ text: `${glyphs.awaiting} ${which}`, style: "yellow" })];
   }
-  if (state.connection === "reconnecting") return paragraph(state.connecting, columns, "yellow").slice(0, 2);
   return [line("")];
 }
 
@@ -64,16 +70,7 @@ function promptLines(state: State, prompt: Prompt): Line[] {
       const loop = state.loops.get(prompt.id);
       const below = prompt.loops === 0 ? "" : ` and ${plural(prompt.loops, "loop")} below it`;
       const text = `Cancel "${loop ? titleOf(loop) : prompt.id}"${below}? Branches stay.`;
-      return [
-        ...paragraph(text, state.columns, "yellow"),
-        keysLine(
-          [
-            ["y", "cancel it"],
-            ["n", "no"],
-          ],
-          state,
-        ),
-      ];
+      return paragraph(text, state.columns, "yellow");
     }
   }
 }
@@ -138,7 +135,12 @@ function footerKeys(state: State): KeyHint[] {
       ["Enter", "keep"],
       ["Esc", "clear"],
     ];
-  if (prompt?.kind === "cancel") return [["Esc", "no"]];
+  if (prompt?.kind === "cancel") {
+    return [
+      ["y", "cancel it"],
+      ["n", "no"],
+    ];
+  }
   if (prompt)
     return [
       ["Enter", "send"],
@@ -199,12 +201,12 @@ function actHints(state: State): KeyHint[] {
 /** As many as fit; the first ones matter most, and help is never the one to go. */
 function keysLine(keys: readonly KeyHint[], state: State): Line {
   const spansOf = (hints: readonly KeyHint[]): Span[] =>
-    hints.flatMap(([key, does]): Span[] => [
-      { text: key, style: "bold" },
-      { text: ` ${does}   `, style: "dim" },
+    hints.flatMap(([key, does], index): Span[] => [
+      { text: (index === 0 ? "" : "   ") + key, style: "bold" },
+      { text: ` ${does}`, style: "dim" },
     ]);
   let shown = [...keys];
-  while (shown.length > 1 && spansWidth(spansOf(shown)) - 3 > state.columns) {
+  while (shown.length > 1 && spansWidth(spansOf(shown)) > state.columns) {
     const last = shown.findLastIndex(([key]) => key !== "?");
     shown = shown.filter((_, index) => index !== last);
   }

@@ -9,7 +9,6 @@ import { cleanLine, padEnd } from "../text.ts";
 import type { Style } from "../theme.ts";
 import {
   age,
-  clockTime,
   count,
   doing,
   duration,
@@ -20,21 +19,25 @@ import {
   stateName,
   stateStyle,
   titleOf,
+  when,
 } from "../words.ts";
 import { blank, heading, missing, paragraph } from "./lines.ts";
 
-const tailRows = 12;
+/** Output in the overview: what the rows of the terminal leave, within bounds. */
+const tailRows = { min: 4, max: 20, others: 20 } as const;
+/** Iterations in the overview; all of them: `loopr status -d`. */
+const iterationsMax = 8;
 const commitDigits = 10;
 
 /** Lines that stay on top while the pane scrolls. */
 export function detailPinned(state: State, loop: Loop, pane: Pane): Line[] {
   const shown = shownState(loop);
   const facts = [
-    hexPart(loop.id),
     `iteration ${loop.iteration}/${loop.max_iterations}`,
     age(state.now - loop.created_at),
     money(loop.cost_usd),
     `${count(loop.tokens_in)} tokens in, ${count(loop.tokens_out)} out`,
+    hexPart(loop.id),
     ...(loop.branch === null ? [] : [cleanLine(loop.branch)]),
   ];
   const tabs = panes.flatMap((each): Span[] => [
@@ -68,14 +71,17 @@ export function detailLines(state: State, loop: Loop, pane: Pane): Line[] {
 function overview(state: State, loop: Loop): Line[] {
   const width = state.columns;
   const history = missing(state.loads.history, width);
+  const isLive = loop.status === "running";
   const { iterations = [], evidence = [] } = state.loads.history?.value ?? {};
   return [
     ...situation(state, loop),
+    // While it works, what it says is what people came for.
+    ...(isLive ? outputTail(state) : []),
     ...(history ?? [...lastFeedback(state, loop, iterations), ...iterationLines(state, loop, iterations)]),
     ...evidence
       .slice(-1)
       .flatMap((each) => [heading("Last validation"), ...evidenceLines(state, each, 0), blank]),
-    ...outputTail(state),
+    ...(isLive ? [] : outputTail(state)),
     heading("Task"),
     ...paragraph(loop.context.description, width),
   ];
@@ -124,26 +130,31 @@ const outcomes: Readonly<
 function iterationLines(state: State, loop: Loop, iterations: readonly IterationRecord[]): Line[] {
   const title = heading("Iterations");
   if (iterations.length === 0) return [title, line({ text: "  none yet", style: "dim" }), blank];
-  const lines = [...iterations].reverse().map((each) => {
-    const { glyph, style } = each.outcome
-      ? outcomes[each.outcome]
-      : ({ glyph: "running", style: "blue" } as const);
-    const verdict = each.outcome ?? (loop.status === "running" ? "running" : "open");
-    const why = each.outcome === "failed" && each.layer ? ` by ${cleanLine(each.layer)}` : "";
-    const took = (each.ended_at ?? state.now) - each.started_at;
-    const parts = [
-      duration(took),
-      plural(each.turns, "turn"),
-      money(each.cost_usd),
-      ...(each.diffstat ? [cleanLine(each.diffstat).trim()] : []),
-    ];
-    return line(
-      { text: `  ${String(each.iteration).padStart(2)} `, style: "dim" },
-      { text: padEnd(`${state.glyphs[glyph]} ${verdict}${why}`, 20), style },
-      { text: ` ${clockTime(each.started_at)}  ${parts.join("  ")}` },
-    );
-  });
-  return [title, ...lines, blank];
+  const left = iterations.length - iterationsMax;
+  const lines = iterations
+    .slice(-iterationsMax)
+    .reverse()
+    .map((each) => {
+      const { glyph, style } = each.outcome
+        ? outcomes[each.outcome]
+        : ({ glyph: "running", style: "blue" } as const);
+      const verdict = each.outcome ?? (loop.status === "running" ? "running" : "open");
+      const why = each.outcome === "failed" && each.layer ? ` by ${cleanLine(each.layer)}` : "";
+      const took = (each.ended_at ?? state.now) - each.started_at;
+      const parts = [
+        duration(took),
+        plural(each.turns, "turn"),
+        money(each.cost_usd),
+        ...(each.diffstat ? [cleanLine(each.diffstat).trim()] : []),
+      ];
+      return line(
+        { text: `  ${String(each.iteration).padStart(2)} `, style: "dim" },
+        { text: padEnd(`${state.glyphs[glyph]} ${verdict}${why}`, 20), style },
+        { text: ` ${when(each.started_at, state.now)}  ${parts.join("  ")}` },
+      );
+    });
+  const earlier = left > 0 ? [line({ text: `     and ${left} earlier`, style: "dim" })] : [];
+  return [title, ...lines, ...earlier, blank];
 }
 
 // ---------------------------------------------------------------- output
@@ -159,8 +170,9 @@ function output(state: State): Line[] {
 function outputTail(state: State): Line[] {
   const lines = trimmedEnd(state.loads.output?.value ?? []);
   if (lines.length === 0) return [];
-  const rows = lines.slice(-tailRows).flatMap((each) => rowsOf(each, state.columns, "output"));
-  return [heading("Output"), ...rows.slice(-tailRows).map((row) => line({ text: row, style: "dim" })), blank];
+  const shown = Math.min(tailRows.max, Math.max(tailRows.min, state.rows - tailRows.others));
+  const rows = lines.slice(-shown).flatMap((each) => rowsOf(each, state.columns, "output"));
+  return [heading("Output"), ...rows.slice(-shown).map((row) => line({ text: row, style: "dim" })), blank];
 }
 
 function trimmedEnd(lines: readonly TextLine[]): readonly TextLine[] {
@@ -189,7 +201,7 @@ function evidenceLines(state: State, evidence: Evidence, outputLines: number): L
         text: `${evidence.verified ? glyphs.complete : glyphs.failed} ${verdict}`,
         style: evidence.verified ? "green" : "red",
       },
-      { text: `  ${stage}  ${clockTime(evidence.at)}`, style: "dim" },
+      { text: `  ${stage}  ${when(evidence.at, state.now)}`, style: "dim" },
     ),
     ...evidence.checks.flatMap((check) => checkLines(state, check, outputLines)),
   ];

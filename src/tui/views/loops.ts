@@ -34,7 +34,7 @@ export function loopsView(state: State, height: number): Line[] {
 
 function columnsFor(width: number): Columns {
   const id = width >= idFromColumns ? 10 : 0;
-  const figures = { iteration: 5, age: 4, cost: 7 };
+  const figures = { iteration: 5, age: 4, cost: 6 };
   const used = figures.iteration + figures.age + figures.cost + (id > 0 ? id + gap.text.length : 0);
   const free = Math.max(0, width - used - 4 * gap.text.length);
   const doing = Math.floor(free * 0.4);
