@@ -6,7 +6,11 @@ import { version, build } from "../lib/version.ts";
 import { LooprError } from "../lib/errors.ts";
 import { createContext, exitCodes, reportError, type CliContext } from "./context.ts";
 
-export type Action = (context: CliContext, args: string[], options: Record<string, unknown>) => Promise<number>;
+export type Action = (
+  context: CliContext,
+  args: string[],
+  options: Record<string, unknown>,
+) => Promise<number>;
 
 /** What the command line can turn into, handed in so that it need not know the daemon. */
 export interface Roles {
@@ -218,6 +222,11 @@ function runOptions(command: Command): Command {
     .option("--max-iterations <n>", "bound on the iterations of each loop")
     .option("--budget <usd>", "bound on the run's cost in US dollars")
     .option("--target <branch>", "the branch to merge onto")
-    .option("--may-change <glob...>", "protected files that may change")
+    .option(
+      "--may-change <glob>",
+      "protected files that may change; may be given again",
+      // Not a variadic option: that would take the task's words for globs.
+      (glob: string, before: string[] | undefined) => [...(before ?? []), glob],
+    )
     .option("--sandbox <mode>", "auto, or none to run tools unsandboxed");
 }

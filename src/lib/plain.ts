@@ -1,7 +1,5 @@
 // Text that others wrote (models, tools, files, titles), made safe to show on a terminal.
 
-/* eslint-disable no-control-regex -- control characters are what this file is about */
-
 /**
  * CSI; OSC, DCS, APC, PM and SOS strings that end on their line (one that does not must not hide what
  * follows it); the two-character escapes.

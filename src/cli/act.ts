@@ -1,0 +1,121 @@
+// loopr pause, resume, cancel, delete, merge: a person acts on a loop, and on a root on its whole run.
+import type { Client } from "../client/types.ts";
+import { plainLine } from "../lib/plain.ts";
+import { showOutcome, startTelling } from "./conclude.ts";
+import { exitCodes, type CliContext } from "./context.ts";
+import { shownState, stateName, styleOf, titleOf } from "./format.ts";
+import { merging } from "./merging.ts";
+import { count, waitingText } from "./narrate.ts";
+import { readOutcome } from "./outcome.ts";
+import { createPorts, type CliPorts } from "./ports.ts";
+import { resolveLoop, type Resolved } from "./resolve.ts";
+import { withSession } from "./session.ts";
+
+type Typed = Record<string, unknown>;
+
+export async function pause(
+  context: CliContext,
+  args: string[],
+  _typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return act(context, args, ports, async (client, resolved) => {
+    const result = await client.call("loop.pause", { id: resolved.loop.id });
+    context.say(`Paused ${named(resolved)}${withDescendants(resolved)}`);
+    context.say(`  next: loopr resume ${resolved.short(resolved.loop.id)}`);
+    return result;
+  });
+}
+
+export async function resume(
+  context: CliContext,
+  args: string[],
+  _typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return act(context, args, ports, async (client, resolved) => {
+    const result = await client.call("loop.resume", { id: resolved.loop.id });
+    const { loop } = await client.call("loop.get", { id: resolved.loop.id });
+    const waiting = waitingText(loop);
+    context.say(`Resumed ${named(resolved)}: ${stateName(shownState(loop))}${waiting ? `, ${waiting}` : ""}`);
+    context.say(`  next: loopr watch ${resolved.short(loop.root_id)}`);
+    return result;
+  });
+}
+
+export async function cancel(
+  context: CliContext,
+  args: string[],
+  _typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return act(context, args, ports, async (client, resolved) => {
+    const result = await client.call("loop.cancel", { id: resolved.loop.id });
+    context.say(`Cancelled ${named(resolved)}${withDescendants(resolved)}`);
+    if (resolved.loop.branch) context.say(`  what is integrated stays on ${plainLine(resolved.loop.branch)}`);
+    return result;
+  });
+}
+
+export async function remove(
+  context: CliContext,
+  args: string[],
+  _typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return act(context, args, ports, async (client, resolved) => {
+    const result = await client.call("loop.delete", { id: resolved.loop.id });
+    context.say(`Deleted ${named(resolved)}${withDescendants(resolved)}`);
+    if (resolved.loop.branch) context.say(`  its branch ${plainLine(resolved.loop.branch)} stays`);
+    return result;
+  });
+}
+
+/** Ends with the outcome: 0 merged, 6 blocked with the command to run. */
+export async function merge(
+  context: CliContext,
+  args: string[],
+  _typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return withSession(context, ports, { reconnect: true }, async (session) => {
+    const startedAt = ports.now();
+    const { client } = session;
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const { follow, close } = await startTelling(context, ports, session, {
+      id: loop.id,
+      short,
+      from: "now",
+    });
+    try {
+      await merging(client, follow);
+    } finally {
+      close();
+    }
+    const outcome = await readOutcome(client, loop.id, follow);
+    return showOutcome(context, ports, outcome, { short, mayStayUnmerged: false, warnings: [], startedAt });
+  });
+}
+
+async function act(
+  context: CliContext,
+  args: readonly string[],
+  ports: CliPorts,
+  request: (client: Client, resolved: Resolved) => Promise<object>,
+): Promise<number> {
+  return withSession(context, ports, {}, async ({ client }) => {
+    const resolved = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const result = await request(client, resolved);
+    if (context.json) context.print({ id: resolved.loop.id, ...result });
+    return exitCodes.done;
+  });
+}
+
+function named({ loop, short }: Resolved): string {
+  return `${short(loop.id)} "${titleOf(loop)}"`;
+}
+
+function withDescendants({ loop, loops }: Resolved): string {
+  const below = loops.filter(({ id }) => id.startsWith(`${loop.id}-`)).length;
+  return below === 0 ? "" : ` with ${count(below, "descendant")}`;
+}

@@ -1,0 +1,170 @@
+// From a created run to its exit code: followed by its events, with questions where a person is there to ask.
+import type { Loop } from "../domain/loop.ts";
+import { LooprError } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
+import { exitCodes, reportError, type CliContext } from "./context.ts";
+import { Follow } from "./follow.ts";
+import { shownState, stateName, styleOf } from "./format.ts";
+import { askAtGate, askToMerge, type Question } from "./gate-questions.ts";
+import { count, Narrator } from "./narrate.ts";
+import { exitCodeOfRun, isSettled, readOutcome, type Outcome } from "./outcome.ts";
+import type { CliPorts } from "./ports.ts";
+import { createScreen } from "./screen.ts";
+import type { Session } from "./session.ts";
+import { outcomeDocument, summaryLines } from "./summary.ts";
+
+export interface ConcludeOptions {
+  /** The root loop. */
+  id: string;
+  short: (id: string) => string;
+  /** Whether what has happened since the run began is told, too. */
+  from: "beginning" | "now";
+  /** The daemon approves by itself (`--yes`): the run passes through the gate. */
+  approved: boolean;
+  /** A verified run is all that was asked for (`--no-merge`). */
+  mayStayUnmerged: boolean;
+  /** Asks at the gate and before merging: a person is at the terminal. */
+  mayAsk: boolean;
+  warnings: readonly string[];
+  /** Milliseconds since 1970. */
+  startedAt: number;
+}
+
+/** Follows the run until it goes no further without a person, shows what came of it, returns the exit code. */
+export async function conclude(
+  context: CliContext,
+  ports: CliPorts,
+  session: Session,
+  options: ConcludeOptions,
+): Promise<number> {
+  const { follow, close, question } = await startTelling(context, ports, session, options);
+  try {
+    let mayMerge = options.mayAsk && !options.mayStayUnmerged;
+    for (;;) {
+      await follow.until(() => isSettled(follow.loop) && !(options.approved && isAtGate(follow.loop)));
+      if (options.mayAsk && isAtGate(follow.loop)) {
+        if ((await askAtGate(question)) === "go_on") continue;
+      } else if (mayMerge && follow.loop.run_state === "verified" && !follow.loop.failure) {
+        mayMerge = false;
+        if ((await askToMerge(question)) === "go_on") continue;
+      }
+      break;
+    }
+  } finally {
+    close();
+  }
+  return showOutcome(context, ports, await readOutcome(session.client, options.id, follow), options);
+}
+
+/** Tells of the run on the screen as it goes on. */
+export async function startTelling(
+  context: CliContext,
+  ports: CliPorts,
+  session: Session,
+  options: Pick<ConcludeOptions, "id" | "short" | "from">,
+): Promise<{ follow: Follow; question: Question; close: () => void }> {
+  const { id, short, from } = options;
+  session.comeBack = `loopr watch ${short(id)}`;
+  const style = styleOf(context, ports.env);
+  const screen = createScreen(context, style, ports.now);
+  const narrator = new Narrator({ style, short, now: ports.now, output: context.verbose, progress: false });
+  const follow = await Follow.start(session.client, {
+    id,
+    from,
+    onEvent: (event, known) => {
+      for (const line of narrator.tell(event)) screen.line(line);
+      if (event.event === "loop.updated") screen.status(statusLine(known.loops, event.data));
+    },
+  }).catch((error: unknown) => {
+    screen.close();
+    throw error;
+  });
+  const question = { ports, client: session.client, follow, screen, style, short };
+  return {
+    follow,
+    question,
+    close: () => {
+      follow.close();
+      screen.close();
+    },
+  };
+}
+
+function isAtGate(root: Loop): boolean {
+  return shownState(root) === "awaiting_approval";
+}
+
+function statusLine(loops: readonly Loop[], latest: Loop): string {
+  const running = loops.filter(({ status }) => status === "running" || status === "rebasing").length;
+  const [root] = loops;
+  if (!root || isSettled(root)) return "";
+  const counts = loops.length > 1 ? `, ${running} of ${count(loops.length, "loop")} running` : "";
+  const progress = plainLine(latest.progress);
+  return `${stateName(shownState(root))}${counts}${progress ? ` · ${progress}` : ""}`;
+}
+
+export function showOutcome(
+  context: CliContext,
+  ports: CliPorts,
+  outcome: Outcome,
+  options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings" | "startedAt">,
+): number {
+  const { short, warnings } = options;
+  const exitCode = exitCodeOfRun(outcome.root, outcome.failure, options.mayStayUnmerged);
+  const error = exitCode === exitCodes.done ? null : errorOf(outcome, short(outcome.root.id));
+  const tookMs = ports.now() - options.startedAt;
+  if (context.json) {
+    context.print(outcomeDocument(outcome, { warnings, tookMs, error }));
+    return exitCode;
+  }
+  for (const line of summaryLines(outcome, { style: styleOf(context, ports.env), short, warnings, tookMs })) {
+    context.say(line);
+  }
+  if (error === null) context.say(`  next    ${nextStep(outcome, short(outcome.root.id))}`);
+  else if (exitCode === exitCodes.waiting) context.note(`waiting: ${error.message}\n  hint: ${error.hint}`);
+  else reportError(context, error);
+  return exitCode;
+}
+
+function nextStep(outcome: Outcome, id: string): string {
+  if (outcome.root.run_state === "verified") return `loopr diff ${id} shows it, loopr merge ${id} merges it`;
+  return outcome.commit ? `git show ${outcome.commit.slice(0, 10)}` : `loopr diff ${id}`;
+}
+
+/** Why the exit code is not 0, and the command to run. */
+function errorOf(outcome: Outcome, id: string): LooprError {
+  const { root, failure, waiting } = outcome;
+  const say = (code: string, message: string, hint: string) =>
+    new LooprError(failure?.code ?? code, failure?.message ?? message, failure?.hint || hint);
+  switch (shownState(root)) {
+    case "awaiting_approval":
+      return say(
+        "awaiting_approval",
+        "the plan waits for approval",
+        `loopr approve ${id}, or: loopr iterate ${id} -m FEEDBACK, loopr reject ${id}; then loopr watch ${id}`,
+      );
+    case "verified":
+      return say("not_merged", "the run is verified and not merged", `loopr merge ${id}`);
+    case "paused":
+      return say(
+        "paused",
+        waiting ? `the run is paused: ${waiting}` : "the run is paused",
+        `loopr resume ${id}`,
+      );
+    case "stalled":
+      return say(
+        "stalled",
+        "the run makes no progress",
+        `loopr status ${id} -d shows why; loopr resume ${id}`,
+      );
+    case "cancelled":
+    case "invalidated":
+      return say(
+        "cancelled",
+        "the run was cancelled",
+        root.branch ? `its work stays on ${plainLine(root.branch)}` : "",
+      );
+    default:
+      return say("failed", "the run failed", `loopr status ${id} -d shows why`);
+  }
+}

@@ -1,0 +1,92 @@
+// loopr list: the loops of this project, or of all, as a tree.
+import type { Client } from "../client/types.ts";
+import { loopStatuses, loopTypes, runStates, type Loop } from "../domain/loop.ts";
+import { RpcError } from "../protocol/errors.ts";
+import { exitCodes, type CliContext } from "./context.ts";
+import { styleOf } from "./format.ts";
+import { usage } from "./options.ts";
+import { createPorts, type CliPorts } from "./ports.ts";
+import { shortener } from "./resolve.ts";
+import { withSession } from "./session.ts";
+import { treeLines } from "./tree.ts";
+
+export async function list(
+  context: CliContext,
+  _args: string[],
+  typed: Record<string, unknown>,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  const matches = filterOf(typed);
+  return withSession(context, ports, {}, async ({ client }) => {
+    const all = await client.call("loop.list", {});
+    const { loops, ofProject } =
+      typed["allProjects"] === true
+        ? { loops: all.loops, ofProject: false }
+        : await loopsHere(client, context.cwd, all.loops);
+    const found = loops.filter(matches);
+    if (context.json) {
+      context.print({ loops: found });
+    } else if (found.length === 0) {
+      context.say(emptyText(ofProject, loops.length > 0));
+    } else {
+      const chosen = new Set(found.map(({ id }) => id));
+      const lines = treeLines(withAncestors(found, loops), {
+        style: styleOf(context, ports.env),
+        short: shortener(all.loops),
+        nowMs: ports.now(),
+        isContext: ({ id }) => !chosen.has(id),
+      });
+      for (const line of lines) context.say(line);
+    }
+    return exitCodes.done;
+  });
+}
+
+/** Outside of a repository there is no project to keep to, and all are shown. */
+async function loopsHere(
+  client: Client,
+  directory: string,
+  all: Loop[],
+): Promise<{ loops: Loop[]; ofProject: boolean }> {
+  try {
+    const { loops } = await client.call("loop.list", { project: directory });
+    return { loops, ofProject: true };
+  } catch (error) {
+    if (error instanceof RpcError && error.reason === "not_a_repository")
+      return { loops: all, ofProject: false };
+    throw error;
+  }
+}
+
+/** A status is the loop's own or, on a root, its run's. */
+function filterOf(typed: Record<string, unknown>): (loop: Loop) => boolean {
+  const status = typed["status"];
+  const type = typed["type"];
+  const states = [...new Set<string>([...loopStatuses, ...runStates])];
+  if (typeof status === "string" && !states.includes(status)) {
+    throw usage(`there is no status '${status}'`, `one of ${states.join(", ")}`);
+  }
+  if (typeof type === "string" && !loopTypes.some((known) => known === type)) {
+    throw usage(`there is no type '${type}'`, `one of ${loopTypes.join(", ")}`);
+  }
+  return (loop) =>
+    (status === undefined || loop.status === status || loop.run_state === status) &&
+    (type === undefined || loop.loop_type === type);
+}
+
+function withAncestors(found: readonly Loop[], loops: readonly Loop[]): Loop[] {
+  const byId = new Map(loops.map((loop) => [loop.id, loop]));
+  const kept = new Map<string, Loop>();
+  for (const loop of found) {
+    for (let at: Loop | undefined = loop; at && !kept.has(at.id); at = byId.get(at.parent_id ?? "")) {
+      kept.set(at.id, at);
+    }
+  }
+  return [...kept.values()];
+}
+
+function emptyText(ofProject: boolean, filtered: boolean): string {
+  if (filtered) return "No loop matches.";
+  const where = ofProject ? " in this project" : "";
+  return `No loops${where} yet. Start one: loopr run "add a --verbose option"`;
+}

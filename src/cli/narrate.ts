@@ -1,0 +1,207 @@
+// Events → readable lines: what began, how each iteration ended, what it waits for, what came of it.
+import type { Loop } from "../domain/loop.ts";
+import { plain, plainLine } from "../lib/plain.ts";
+import {
+  clockTime,
+  head,
+  icon,
+  indent,
+  paint,
+  shortCommit,
+  shownState,
+  stateName,
+  titleOf,
+  type Style,
+} from "./format.ts";
+import type { KnownEvent } from "./known-event.ts";
+
+export interface NarratorOptions {
+  style: Style;
+  short: (id: string) => string;
+  now: () => number;
+  /** Show what loops say and run as well. */
+  output: boolean;
+  /** Show every change of what a loop does, not only of its state. */
+  progress: boolean;
+}
+
+const feedbackLinesMax = 6;
+/** Output that has no line end yet is shown when it is this long. UTF-16 units. */
+const openLineUnitsMax = 4096;
+
+export class Narrator {
+  readonly #options: NarratorOptions;
+  readonly #loops = new Map<string, Loop>();
+  /** Output after the last line end, by loop and stream. */
+  readonly #open = new Map<string, { id: string; text: string }>();
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+  }
+
+  /** What is so already, and needs no line. */
+  learn(loop: Loop): void {
+    this.#loops.set(loop.id, loop);
+  }
+
+  /** How a loop stands, whether or not that is new. */
+  describe(loop: Loop): string[] {
+    this.learn(loop);
+    return [this.#line(loop.id, `${loop.loop_type} loop: ${titleOf(loop)}`), ...this.#state(loop)];
+  }
+
+  tell(event: KnownEvent): string[] {
+    switch (event.event) {
+      case "loop.created":
+        return this.#created(event.data);
+      case "loop.updated":
+        return this.#updated(event.data);
+      case "loop.deleted":
+        this.#loops.delete(event.data.id);
+        return [this.#line(event.data.id, "deleted")];
+      case "loop.iteration":
+        return [...this.#flush(event.data.id), ...this.#iteration(event.data)];
+      case "loop.output":
+        return this.#options.output ? this.#output(event.data) : [];
+      case "loop.artifact":
+        return [this.#line(event.data.id, `wrote ${plainLine(event.data.path)}`)];
+      case "loop.recovered":
+        return [this.#line(event.data.id, "recovered after the daemon ended: its iteration runs again")];
+      case "plan.awaiting_approval":
+        return []; // the loop's new state says it
+      case "plan.approved":
+        return [this.#line(event.data.id, `approved: ${count(event.data.specs_spawned, "loop")}`)];
+      case "plan.rejected": {
+        const reason = plainLine(event.data.reason);
+        return [this.#line(event.data.id, reason ? `rejected: ${reason}` : "rejected")];
+      }
+      default:
+        return this.#tellRest(event);
+    }
+  }
+
+  #tellRest(event: KnownEvent): string[] {
+    switch (event.event) {
+      case "merge.started":
+        return [this.#line(event.data.id, "merging")];
+      case "merge.completed": {
+        const branch = plainLine(event.data.branch);
+        return [this.#line(event.data.id, `merged onto ${branch} as ${shortCommit(event.data.commit)}`)];
+      }
+      case "merge.conflict":
+        return [this.#line(event.data.id, `not merged: ${plain(event.data.message).trim()}`)];
+      case "daemon.stopping":
+        return [this.#line(null, "the daemon is stopping; the loops go on when it starts again")];
+      case "stream.gap":
+        return [this.#line(null, `${count(event.data.dropped, "event")} could not be shown`)];
+      case "error":
+        return [this.#line(null, `error: ${plainLine(event.data.message)}`)];
+      default:
+        return [];
+    }
+  }
+
+  #created(loop: Loop): string[] {
+    const known = this.#loops.has(loop.id);
+    this.#loops.set(loop.id, loop);
+    return known ? [] : [this.#line(loop.id, `${loop.loop_type} loop: ${titleOf(loop)}`)];
+  }
+
+  #updated(loop: Loop): string[] {
+    const before = this.#loops.get(loop.id);
+    if (before && before.version > loop.version) return [];
+    this.#loops.set(loop.id, loop);
+    const state = shownState(loop);
+    const changed = !before || shownState(before) !== state || before.waiting_for !== loop.waiting_for;
+    if (changed) return [...this.#flush(loop.id), ...this.#state(loop)];
+    if (!this.#options.progress || before.progress === loop.progress || !loop.progress) return [];
+    return [this.#line(loop.id, paint(this.#options.style, "dim", plainLine(loop.progress)))];
+  }
+
+  #state(loop: Loop): string[] {
+    const { style } = this.#options;
+    const state = shownState(loop);
+    const waiting = waitingText(loop);
+    const line = this.#line(
+      loop.id,
+      `${icon(style, state)} ${stateName(state)}${waiting ? `: ${waiting}` : ""}`,
+    );
+    return loop.failure ? [line, ...failureLines(loop.failure).map((text) => this.#more(text))] : [line];
+  }
+
+  #iteration(data: Extract<KnownEvent, { event: "loop.iteration" }>["data"]): string[] {
+    const { style } = this.#options;
+    if (data.passed) {
+      return [this.#line(data.id, `${icon(style, "complete")} iteration ${data.iteration} passed`)];
+    }
+    const layer = data.layer ? ` (${plainLine(data.layer)})` : "";
+    const line = this.#line(
+      data.id,
+      `${icon(style, "failed")} iteration ${data.iteration} did not pass${layer}`,
+    );
+    const feedback = data.feedback ? head(plain(data.feedback).trim(), feedbackLinesMax).split("\n") : [];
+    return [line, ...feedback.map((text) => this.#more(text))];
+  }
+
+  #output(data: Extract<KnownEvent, { event: "loop.output" }>["data"]): string[] {
+    const key = `${data.id} ${data.stream}`;
+    const text = (this.#open.get(key)?.text ?? "") + data.text;
+    const end = text.length > openLineUnitsMax ? text.length : text.lastIndexOf("\n") + 1;
+    this.#open.set(key, { id: data.id, text: text.slice(end) });
+    return this.#outputLines(data.id, text.slice(0, end));
+  }
+
+  /** What was said without a line end, before something else is told of the same loop. */
+  #flush(id: string): string[] {
+    const lines: string[] = [];
+    for (const [key, open] of this.#open) {
+      if (open.id !== id) continue;
+      this.#open.delete(key);
+      lines.push(...this.#outputLines(id, open.text));
+    }
+    return lines;
+  }
+
+  #outputLines(id: string, text: string): string[] {
+    const { style } = this.#options;
+    const shown = plain(text).split("\n");
+    if (shown.at(-1) === "") shown.pop();
+    const bar = style.unicode ? "│" : "|";
+    return shown.map((line) => this.#line(id, paint(style, "dim", `${bar} ${line}`)));
+  }
+
+  #line(id: string | null, text: string): string {
+    const { style, now, short } = this.#options;
+    const at = paint(style, "dim", clockTime(now()));
+    return id === null ? `${at}  ${text}` : `${at}  ${paint(style, "cyan", short(id).padEnd(8))}  ${text}`;
+  }
+
+  #more(text: string): string {
+    return indent(text, " ".repeat(22));
+  }
+}
+
+/** What a loop waits for, in words; empty where it waits for nothing. */
+export function waitingText(loop: Pick<Loop, "waiting_for">): string {
+  const words: Readonly<Record<string, string>> = {
+    approval: "waiting for approval",
+    credentials: "waiting for credentials",
+    budget: "a bound is reached",
+    model: "the model cannot be reached",
+    merge: "waiting to be merged",
+    dependencies: "waiting for other loops",
+    resume: "paused by a person",
+  };
+  const waiting = loop.waiting_for;
+  if (waiting === null) return "";
+  return Object.hasOwn(words, waiting) ? (words[waiting] ?? "") : `waiting for ${plainLine(waiting)}`;
+}
+
+export function failureLines(failure: { message: string; hint: string }): string[] {
+  const message = plain(failure.message).trim().split("\n");
+  return failure.hint ? [...message, `hint: ${plainLine(failure.hint)}`] : message;
+}
+
+export function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,157 @@
+// What came of a run: whether it has settled, which exit code that is, and the summary of its evidence.
+import type { Client } from "../client/types.ts";
+import type { CheckResult, Evidence } from "../domain/evidence.ts";
+import type { Failure, Loop } from "../domain/loop.ts";
+import { LooprError } from "../lib/errors.ts";
+import { events, type EventData } from "../protocol/events.ts";
+import { exitCodeOf, exitCodes } from "./context.ts";
+import { waitingText } from "./narrate.ts";
+import { history } from "./session.ts";
+import { shownState } from "./format.ts";
+
+/** Whether the run goes no further without a person. */
+export function isSettled(root: Loop): boolean {
+  switch (shownState(root)) {
+    case "merged":
+    case "failed":
+    case "cancelled":
+    case "stalled":
+    case "paused":
+    case "awaiting_approval":
+    case "invalidated":
+      return true;
+    case "verified":
+      // Without one of these the daemon is about to merge it by itself.
+      return root.waiting_for !== null || root.failure !== null;
+    case "complete":
+      return root.parent_id !== null;
+    default:
+      return false;
+  }
+}
+
+/** The gate and a pause are no end: whoever watches sees what comes after them. */
+export function hasEnded(loop: Loop): boolean {
+  const state = shownState(loop);
+  return isSettled(loop) && state !== "awaiting_approval" && state !== "paused";
+}
+
+/** `mayStayUnmerged`: `--no-merge` was given, so that a verified run is all that was asked for. */
+export function exitCodeOfRun(root: Loop, failure: Failure | null, mayStayUnmerged: boolean): number {
+  switch (shownState(root)) {
+    case "merged":
+    case "complete":
+      return exitCodes.done;
+    case "verified":
+      return mayStayUnmerged ? exitCodes.done : exitCodes.waiting;
+    case "failed":
+      // A check that cannot run or a set-up that fails is the configuration's fault: exit 2.
+      return failure ? exitCodeOf(new LooprError(failure.code, failure.message)) : exitCodes.failed;
+    case "cancelled":
+    case "stalled":
+    case "invalidated":
+      return exitCodes.failed;
+    default:
+      return exitCodes.waiting;
+  }
+}
+
+export interface Check extends CheckResult {
+  loop_id: string;
+  iteration: number;
+  stage: Evidence["stage"];
+}
+
+export interface Outcome {
+  root: Loop;
+  /** The root and its descendants, in order of their ids. */
+  loops: Loop[];
+  /** Why it is not merged, from the loop that it comes from. */
+  failure: Failure | null;
+  /** What it waits for, in words; empty where it waits for nothing. */
+  waiting: string;
+  /** The commit on the target, or the verified one on the run's branch; null where there is neither. */
+  commit: string | null;
+  /** The branch that it was merged onto. */
+  target: string | null;
+  checks: Check[];
+  protectedChanged: string[];
+  /** The newest evidence says that a check really passed. */
+  verified: boolean;
+  sandboxed: boolean;
+  iterations: number;
+  costUsd: number;
+}
+
+/** Everything about a run that the daemon has on record. */
+export async function readOutcome(
+  client: Client,
+  rootId: string,
+  seen: { merged: Merged | null } = { merged: null },
+): Promise<Outcome> {
+  const { loop } = await client.call("loop.get", { id: rootId });
+  const { loops: all } = await client.call("loop.list", {});
+  const loops = [loop, ...all.filter(({ id, root_id }) => root_id === rootId && id !== rootId)].sort(
+    (a, b) => (a.id < b.id ? -1 : 1),
+  );
+  const evidence: Evidence[] = [];
+  for (const { id } of loops) evidence.push(...(await client.call("loop.iterations", { id })).evidence);
+  evidence.sort((a, b) => a.at - b.at);
+  const merged = loop.run_state === "merged" ? (seen.merged ?? (await mergedAs(client, rootId))) : null;
+  const checks = evidence.flatMap(({ checks, loop_id, iteration, stage }) =>
+    checks.map((check) => ({ ...check, loop_id, iteration, stage })),
+  );
+  const passed = evidence.findLast(({ stage }) => stage === "final" || stage === "integration");
+  return {
+    root: loop,
+    loops,
+    failure: failureOf(loops),
+    waiting: waitingOf(loops),
+    commit: merged?.commit ?? tipOf(loops, evidence),
+    target: merged?.branch ?? null,
+    checks,
+    protectedChanged: [...new Set(evidence.flatMap(({ protected_changed }) => protected_changed))],
+    verified: passed?.verified ?? false,
+    sandboxed: checks.every(({ sandboxed }) => sandboxed),
+    iterations: loops.reduce((sum, { iteration }) => sum + iteration, 0),
+    costUsd: loops.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
+  };
+}
+
+type Merged = EventData<"merge.completed">;
+
+/** Null where the event is no longer stored. */
+async function mergedAs(client: Client, rootId: string): Promise<Merged | null> {
+  let merged: Merged | null = null;
+  for await (const { event, data } of history(client, rootId)) {
+    if (event === "merge.completed") merged = events[event].safeParse(data).data ?? merged;
+  }
+  return merged;
+}
+
+/** The tip of the run's branch, which has passed: rebased on the target, or as the last loop was integrated. */
+function tipOf(loops: readonly Loop[], evidence: readonly Evidence[]): string | null {
+  const state = loops[0]?.run_state;
+  if (state !== "verified" && state !== "merged") return null;
+  const last = evidence.findLast(({ stage }) => stage === "final" || stage === "integration");
+  if (last?.stage === "final") return last.checks.at(-1)?.commit ?? null;
+  return loops.find(({ id }) => id === last?.loop_id)?.context.integrated_commit ?? null;
+}
+
+/** The root's own, else that of the descendant that holds the run up. */
+function failureOf(loops: readonly Loop[]): Failure | null {
+  const [root] = loops;
+  if (!root || root.failure) return root?.failure ?? null;
+  if (root.run_state === "merged" || root.run_state === "verified") return null;
+  const blocking = loops.filter(({ status }) => status !== "invalidated");
+  return blocking.find(({ status, failure }) => failure && status === root.run_state)?.failure ?? null;
+}
+
+function waitingOf(loops: readonly Loop[]): string {
+  const [root] = loops;
+  if (!root) return "";
+  const own = waitingText(root);
+  if (own || root.run_state !== "paused") return own;
+  const paused = loops.find(({ status, waiting_for }) => status === "paused" && waiting_for !== null);
+  return paused ? waitingText(paused) : "";
+}

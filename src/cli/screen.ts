@@ -1,0 +1,75 @@
+// Lines for people with a status line below them that is rewritten in place, where stderr is a terminal.
+import { duration, type Style } from "./format.ts";
+import { cutColumns } from "../lib/plain.ts";
+import type { CliContext } from "./context.ts";
+
+export interface Screen {
+  line: (text: string) => void;
+  /** What is going on right now; empty: nothing. The time since `since` is shown beside it. */
+  status: (text: string) => void;
+  close: () => void;
+}
+
+const redrawMs = 1000;
+const eraseLine = "\r\x1b[2K";
+
+export interface Terminal {
+  write(text: string): void;
+  columns: number;
+}
+
+/** The terminal behind stderr, or null where it cannot show a status line. */
+export function statusTerminal(): Terminal | null {
+  if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return null;
+  return {
+    write: (text) => void process.stderr.write(text),
+    get columns() {
+      return process.stderr.columns || 80;
+    },
+  };
+}
+
+export function createScreen(
+  context: Pick<CliContext, "say">,
+  style: Style,
+  now: () => number,
+  terminal: Terminal | null = statusTerminal(),
+): Screen {
+  const since = now();
+  const frames = style.unicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] : ["|", "/", "-", "\\"];
+  let shown = "";
+  let frame = 0;
+  const draw = () => {
+    if (!terminal || shown === "") return;
+    const text = `${frames[frame % frames.length] ?? ""} ${shown} (${duration(Math.floor((now() - since) / 1000) * 1000)})`;
+    terminal.write(eraseLine + cutColumns(text, terminal.columns - 1));
+  };
+  const erase = () => {
+    if (terminal && shown !== "") terminal.write(eraseLine);
+  };
+  const timer = terminal
+    ? setInterval(() => {
+        frame += 1;
+        draw();
+      }, redrawMs)
+    : null;
+  timer?.unref();
+  return {
+    line: (text) => {
+      erase();
+      context.say(text);
+      draw();
+    },
+    status: (text) => {
+      if (text === shown) return;
+      erase();
+      shown = text;
+      draw();
+    },
+    close: () => {
+      erase();
+      shown = "";
+      if (timer) clearInterval(timer);
+    },
+  };
+}

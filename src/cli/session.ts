@@ -1,0 +1,109 @@
+// One command's connection to the daemon: opened, closed, and left by Ctrl-C without hurting the loops.
+import type { Client, ConnectOptions } from "../client/types.ts";
+import { LooprError } from "../lib/errors.ts";
+import type { Result } from "../protocol/methods.ts";
+import { exitCodes, type CliContext } from "./context.ts";
+import { interrupted } from "./ask.ts";
+import type { CliPorts } from "./ports.ts";
+import { deferred } from "../lib/deferred.ts";
+
+export interface Session {
+  readonly client: Client;
+  /** The command that brings a person back who leaves now; null while there is nothing to come back to. */
+  comeBack: string | null;
+}
+
+/** Every command of the loops starts the daemon where none answers. */
+export async function withSession(
+  context: CliContext,
+  ports: CliPorts,
+  options: Pick<ConnectOptions, "reconnect">,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const stopped = deferred<never>();
+  const stopListening = ports.onInterrupt(() => stopped.reject(interrupted()));
+  let client: Client | null = null;
+  const session = { comeBack: null as string | null };
+  const connectAndWork = async () => {
+    const { keyEnv } = await ports.personal(context.config);
+    client = await ports.connect({
+      ...options,
+      autoStart: true,
+      name: "cli",
+      env: keyEnv,
+      onProgress: unlessRepeated((text) => context.note(text)),
+    });
+    return await work(Object.assign(session, { client }));
+  };
+  try {
+    return await Promise.race([connectAndWork(), stopped.promise]);
+  } catch (error) {
+    if (!(error instanceof LooprError) || error.code !== "interrupted") throw error;
+    return leave(context, session.comeBack);
+  } finally {
+    stopListening();
+    closeIfOpen(client);
+  }
+}
+
+/** A reconnect reports each of its attempts. */
+function unlessRepeated(tell: (text: string) => void): (text: string) => void {
+  let last = "";
+  return (text) => {
+    if (text !== last) tell(text);
+    last = text;
+  };
+}
+
+function closeIfOpen(client: Client | null): void {
+  client?.close();
+}
+
+function leave(context: CliContext, comeBack: string | null): number {
+  const hint = comeBack === null ? "" : `The run goes on. Come back with: ${comeBack}`;
+  if (context.json) context.print({ error: { code: "interrupted", message: "interrupted", hint } });
+  else if (hint) context.note(`\n${hint}`);
+  return exitCodes.interrupted;
+}
+
+const retriesMax = 5;
+
+/** The stored events of a loop and its descendants, oldest first; the daemon hands them out in pages. */
+export async function* history(
+  client: Client,
+  id: string,
+): AsyncGenerator<Result<"loop.events">["events"][number]> {
+  for (let since = 0; ;) {
+    const { events } = await client.call("loop.events", { id, since });
+    yield* events;
+    const last = events.at(-1);
+    if (!last) return;
+    since = last.seq;
+  }
+}
+
+/** For subscribing: made again where the connection was lost under it and has come back. */
+export async function again<T>(client: Client, request: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await request();
+    } catch (error) {
+      const lost = error instanceof LooprError && error.code === "connection_lost";
+      if (!lost || attempt >= retriesMax || !(await reconnected(client))) throw error;
+    }
+  }
+}
+
+/** Resolves when a lost connection is back; false where it is not coming back. */
+export async function reconnected(client: Client): Promise<boolean> {
+  if (client.state !== "reconnecting") return client.state === "connected";
+  const back = deferred<boolean>();
+  const stop = client.onState((state) => {
+    if (state !== "reconnecting") back.resolve(state === "connected");
+  });
+  try {
+    return await back.promise;
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,194 @@
+// loopr status: one loop as it stands, with -d every iteration and the evidence of its checks.
+import type { Client } from "../client/types.ts";
+import type { Evidence, IterationRecord } from "../domain/evidence.ts";
+import type { Loop } from "../domain/loop.ts";
+import { plain, plainLine } from "../lib/plain.ts";
+import { exitCodes, type CliContext } from "./context.ts";
+import {
+  age,
+  duration,
+  head,
+  icon,
+  indent,
+  money,
+  paint,
+  shortCommit,
+  shownState,
+  stateName,
+  styleOf,
+  titleOf,
+  type Paint,
+  type Style,
+} from "./format.ts";
+import { count, failureLines, waitingText } from "./narrate.ts";
+import { createPorts, type CliPorts } from "./ports.ts";
+import { resolveLoop } from "./resolve.ts";
+import { withSession } from "./session.ts";
+import { checkLine } from "./summary.ts";
+import { treeLines } from "./tree.ts";
+
+const feedbackLinesMax = 12;
+
+export async function status(
+  context: CliContext,
+  args: string[],
+  typed: Record<string, unknown>,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  const detail = typed["detail"] === true;
+  return withSession(context, ports, {}, async ({ client }) => {
+    const style = styleOf(context, ports.env);
+    const resolved = await resolveLoop(client, args[0] ?? "", style);
+    const { loop } = await client.call("loop.get", { id: resolved.loop.id });
+    if (context.json) {
+      context.print(detail ? { ...loop, ...(await recordsOf(client, loop.id)) } : loop);
+      return exitCodes.done;
+    }
+    const below = resolved.loops.filter(({ id }) => id.startsWith(`${loop.id}-`));
+    const family = [loop, ...below.toSorted((a, b) => (a.id < b.id ? -1 : 1))];
+    const records: Records[] = [];
+    for (const { id } of family) records.push(await recordsOf(client, id));
+    const view = { style, short: resolved.short, nowMs: ports.now() };
+    const lines = [
+      ...overview(loop, family, records, view),
+      ...(detail ? family.flatMap(({ id }, index) => iterationLines(id, records[index], view)) : []),
+      ...(await planLines(client, loop, view)),
+    ];
+    for (const line of lines) context.say(line);
+    return exitCodes.done;
+  });
+}
+
+interface Records {
+  iteration_records: IterationRecord[];
+  evidence: Evidence[];
+}
+
+interface View {
+  style: Style;
+  short: (id: string) => string;
+  nowMs: number;
+}
+
+async function recordsOf(client: Client, id: string): Promise<Records> {
+  const { iterations, evidence } = await client.call("loop.iterations", { id });
+  return { iteration_records: iterations, evidence };
+}
+
+function overview(loop: Loop, family: readonly Loop[], records: readonly Records[], view: View): string[] {
+  const { style, short, nowMs } = view;
+  const state = shownState(loop);
+  const waiting = waitingText(loop) || plainLine(loop.progress);
+  const checks = records.flatMap(({ evidence }) => evidence.flatMap((one) => one.checks));
+  const last = loop.context.feedback.at(-1);
+  const children = family.slice(1);
+  return [
+    `${icon(style, state)} ${paint(style, "bold", titleOf(loop))}`,
+    field("id", `${short(loop.id)} (${loop.id})`),
+    field("type", loop.loop_type),
+    field("state", stateName(state) + (waiting ? `: ${waiting}` : "")),
+    ...(loop.failure ? failureLines(loop.failure).map((line) => field("", line)) : []),
+    field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
+    field("cost", costText(family)),
+    ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),
+    field("project", plainLine(loop.project)),
+    ...(loop.validation_command ? [field("check", plainLine(loop.validation_command))] : [noCheck(style)]),
+    ...(checks.some(({ sandboxed }) => !sandboxed)
+      ? [field("sandbox", paint(style, "yellow", "UNSANDBOXED"))]
+      : []),
+    field("created", `${age(nowMs - loop.created_at)} ago, changed ${age(nowMs - loop.updated_at)} ago`),
+    ...(last
+      ? [field("feedback", `of iteration ${last.iteration} (${plainLine(last.layer)})`), feedback(last.text)]
+      : []),
+    ...(children.length
+      ? ["", `${count(children.length, "descendant")}:`, ...treeLines(children, view)]
+      : []),
+  ];
+}
+
+function noCheck(style: Style): string {
+  return field("check", paint(style, "yellow", "none: the result is UNVERIFIED"));
+}
+
+function costText(family: readonly Loop[]): string {
+  const sum = (of: (loop: Loop) => number) => family.reduce((total, loop) => total + of(loop), 0);
+  const tokens = `${sum((loop) => loop.tokens_in)} tokens in, ${sum((loop) => loop.tokens_out)} out`;
+  return `${money(sum((loop) => loop.cost_usd))} (${tokens})`;
+}
+
+function feedback(text: string): string {
+  return indent(head(plain(text).trim(), feedbackLinesMax), "      ");
+}
+
+/** Every iteration with its verdict, each followed by the checks that the daemon ran for it. */
+function iterationLines(id: string, records: Records | undefined, view: View): string[] {
+  const { style, short } = view;
+  if (!records || records.iteration_records.length + records.evidence.length === 0) return [];
+  const lines = ["", paint(style, "bold", `Iterations of ${short(id)}`)];
+  const shown = new Set<Evidence>();
+  const checksOf = (chosen: readonly Evidence[]) =>
+    chosen.flatMap((evidence) => {
+      shown.add(evidence);
+      return evidenceLines(evidence, view);
+    });
+  lines.push(...checksOf(records.evidence.filter(({ stage }) => stage === "baseline")));
+  for (const record of records.iteration_records) {
+    lines.push(iterationLine(record, view));
+    if (record.feedback && record.outcome !== "passed") lines.push(feedback(record.feedback));
+    const own = records.evidence.filter((one) => one.iteration === record.iteration && one.stage !== "final");
+    lines.push(...checksOf(own.filter((one) => !shown.has(one))));
+  }
+  lines.push(...checksOf(records.evidence.filter((one) => !shown.has(one))));
+  return lines;
+}
+
+function iterationLine(record: IterationRecord, { style, nowMs }: View): string {
+  const looks: Readonly<Record<string, { paint: Paint; text: string }>> = {
+    passed: { paint: "green", text: "passed" },
+    failed: { paint: "red", text: "did not pass" },
+    error: { paint: "red", text: "ended with an error" },
+    interrupted: { paint: "yellow", text: "was interrupted" },
+  };
+  const look = looks[record.outcome ?? ""] ?? { paint: "blue" as const, text: "is running" };
+  const layer = record.layer && record.outcome !== "passed" ? ` (${plainLine(record.layer)})` : "";
+  const facts = [
+    duration((record.ended_at ?? nowMs) - record.started_at),
+    count(record.turns, "turn"),
+    count(record.tool_calls, "tool call"),
+    money(record.cost_usd),
+    ...(record.model_retries ? [`${record.model_retries} model retries`] : []),
+    ...(record.commit ? [`commit ${shortCommit(record.commit)}`] : []),
+    ...(record.diffstat ? [plainLine(record.diffstat)] : []),
+  ];
+  return `  ${record.iteration}. ${paint(style, look.paint, look.text)}${layer}: ${facts.join(", ")}`;
+}
+
+function evidenceLines(evidence: Evidence, { style, short }: View): string[] {
+  const { loop_id, iteration, stage, checks, protected_changed } = evidence;
+  return [
+    ...checks.map(
+      (check) =>
+        `     ${checkLine(style, short(loop_id), { ...check, loop_id, iteration, stage })}, tree ${shortCommit(check.tree)}`,
+    ),
+    ...(protected_changed.length
+      ? [`     protected files changed: ${protected_changed.map(plainLine).join(", ")}`]
+      : []),
+  ];
+}
+
+/** The plan itself while it waits: whoever decides has to see it. */
+async function planLines(client: Client, loop: Loop, { short }: View): Promise<string[]> {
+  if (loop.status !== "awaiting_approval") return [];
+  const { content } = await client.call("plan.get_preview", { id: loop.id });
+  const id = short(loop.id);
+  return [
+    "",
+    plain(content).trimEnd(),
+    "",
+    `loopr approve ${id}, loopr iterate ${id} -m FEEDBACK, or loopr reject ${id}`,
+  ];
+}
+
+function field(name: string, value: string): string {
+  return `  ${name.padEnd(10)}  ${value}`;
+}
