@@ -1,10 +1,10 @@
 // Starting a daemon in the background, and hearing from it how that went.
 import { spawn } from "node:child_process";
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
-import { build } from "../lib/version.ts";
+import { ownProgram } from "../lib/self.ts";
 import { ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
 
@@ -73,30 +73,6 @@ export async function spawnDaemon(
 const readinessBytesMax = 64 * 1024;
 /** What a daemon wrote just before its end may arrive after the news of it. */
 const lastWordsMs = 20;
-
-/**
- * The program that is running, even where it was replaced on disk since: the kernel's link still leads to
- * it, while its path would start another version or nothing.
- */
-function ownProgram(): [string, ...string[]] {
-  if (build === "dev") return [process.execPath, "--no-env-file", process.argv[1] ?? ""];
-  const link = "/proc/self/exe";
-  try {
-    const [running, there] = [statSync(link), statSync(process.execPath)];
-    return [running.ino === there.ino && running.dev === there.dev ? process.execPath : link];
-  } catch {
-    return [isThere(link) ? link : process.execPath];
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Paths are settled here: the daemon's directory is not ours. */
 function daemonEnvironment(env: Environment, dataDir: string): Record<string, string> {

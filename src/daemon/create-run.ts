@@ -9,7 +9,7 @@ import { newLoop } from "../engine/new-loop.ts";
 import type { Git, OpenedRepository } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
 import { newLoopId } from "../lib/ids.ts";
-import { loadScript } from "../llm/scripted.ts";
+import { loadScript } from "../llm/script-file.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { Params } from "../protocol/methods.ts";
 import type { SandboxProbe } from "../sandbox/probe.ts";
@@ -70,7 +70,8 @@ export async function createRun(
   if (waived) warnings.push("unverified: no check runs (--no-check)");
   if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
   const blocked = await opened.repository.targetBlocked(target.branch);
-  if (blocked) warnings.push(`${blocked.message}; the run does not touch it, but cannot be merged until it is clean`);
+  if (blocked)
+    warnings.push(`${blocked.message}; the run does not touch it, but cannot be merged until it is clean`);
 
   const run: Run = {
     id: newLoopId(now),
@@ -138,7 +139,10 @@ function levelsOf(config: Config): Run["levels"] {
   );
 }
 
-async function targetOf(config: Config, opened: OpenedRepository): Promise<{ branch: string; commit: string }> {
+async function targetOf(
+  config: Config,
+  opened: OpenedRepository,
+): Promise<{ branch: string; commit: string }> {
   const branch = config.git.target ?? opened.branch;
   if (branch === null) {
     throw new LooprError(
@@ -149,7 +153,11 @@ async function targetOf(config: Config, opened: OpenedRepository): Promise<{ bra
   }
   const commit = await opened.repository.resolve(`refs/heads/${branch}`);
   if (commit === null) {
-    throw new LooprError("bad_target", `there is no branch ${branch} in ${opened.repository.project.root}`, "git branch lists them");
+    throw new LooprError(
+      "bad_target",
+      `there is no branch ${branch} in ${opened.repository.project.root}`,
+      "git branch lists them",
+    );
   }
   return { branch, commit };
 }
@@ -168,7 +176,11 @@ async function requireSandbox(config: Config, needs: CreateRunNeeds): Promise<bo
 function requireModel(config: Config, caller: Caller, needs: CreateRunNeeds): Run["credentials"] {
   if (config.llm.provider === "scripted") {
     if (config.llm.script === null) {
-      throw new LooprError("no_model", "the scripted model has no script", "set llm.script or LOOPR_SCRIPT to a file");
+      throw new LooprError(
+        "no_model",
+        "the scripted model has no script",
+        "set llm.script or LOOPR_SCRIPT to a file",
+      );
     }
     loadScript(config.llm.script); // a broken script is told now, not in the middle of the run
     return null;

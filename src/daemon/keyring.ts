@@ -1,9 +1,10 @@
 // The keys that clients have brought, in memory only. A run remembers which of them pays for it by a salted
 // fingerprint, never by the key.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
+import { fingerprint } from "../llm/models.ts";
 
 export interface Key {
   provider: "anthropic";
@@ -23,9 +24,9 @@ export class Keyring {
 
   /** Remembers a key and says how a run refers to it. */
   add(key: Key): RunCredentials {
-    const fingerprint = createHash("sha256").update(`${this.#salt}\0${key.provider}\0${key.api_key}`).digest("hex").slice(0, 16);
-    this.#keys.set(fingerprint, key);
-    return { provider: key.provider, base_url: key.base_url, fingerprint };
+    const id = fingerprint(key.api_key, this.#salt);
+    this.#keys.set(id, key);
+    return { provider: key.provider, base_url: key.base_url, fingerprint: id };
   }
 
   /** The key that pays for a run; null where nobody has brought it since the daemon started. */
@@ -41,7 +42,9 @@ export class Keyring {
   /** Takes every known key out of a text that is about to be recorded. */
   redact(text: string): string {
     let clean = text;
-    for (const { api_key } of this.#keys.values()) clean = clean.replaceAll(api_key, "[key]");
+    for (const { api_key } of this.#keys.values()) {
+      if (api_key) clean = clean.replaceAll(api_key, "[key]"); // a server of one's own may want none
+    }
     return clean;
   }
 }

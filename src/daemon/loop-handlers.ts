@@ -107,7 +107,10 @@ async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promi
 function preview(needs: LoopHandlerNeeds, loop: Loop): Result<"plan.get_preview"> {
   const value = needs.store.artifact(loop.id);
   if (loop.loop_type !== "plan" || value === null || value === undefined) {
-    throw new LooprError("invalid_state", `${loop.loop_type} ${loop.id} is ${loop.status} and has no plan to show yet`);
+    throw new LooprError(
+      "invalid_state",
+      `${loop.loop_type} ${loop.id} is ${loop.status} and has no plan to show yet`,
+    );
   }
   return {
     id: loop.id,
@@ -145,5 +148,8 @@ const codes: Readonly<Record<string, number>> = {
 };
 
 function refusalOf(error: LooprError): RpcError {
-  return new RpcError(codes[error.code] ?? rpcCodes.invalidState, error.message, { reason: error.code, hint: error.hint });
+  return new RpcError(codes[error.code] ?? rpcCodes.invalidState, error.message, {
+    reason: error.code,
+    hint: error.hint,
+  });
 }

@@ -29,12 +29,20 @@ export async function diffOf(needs: Needs, loop: Loop): Promise<Result<"loop.dif
 }
 
 /** The tail of what a loop said and ran, in one iteration; without a number the last that has any. */
-export async function outputOf(needs: Needs, loop: Loop, iteration: number | null): Promise<Result<"loop.output">> {
+export async function outputOf(
+  needs: Needs,
+  loop: Loop,
+  iteration: number | null,
+): Promise<Result<"loop.output">> {
   const records = needs.store.iterations(loop.id);
   const record = iteration === null ? records.at(-1) : records.findLast((one) => one.iteration === iteration);
   if (!record) {
     if (iteration === null) return { output: "", truncated: false };
-    throw new LooprError("invalid_state", `${loop.id} has no iteration ${iteration}`, `loopr status ${loop.id} -d lists them`);
+    throw new LooprError(
+      "invalid_state",
+      `${loop.id} has no iteration ${iteration}`,
+      `loopr status ${loop.id} -d lists them`,
+    );
   }
   return tail(join(record.directory, "output.log"));
 }

@@ -2,7 +2,12 @@ import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../engine/ports.ts";
 
 /** Counters over everything in the store, for `metrics.get`. */
-export function metrics(needs: { engine: Engine; store: Store; startedAt: number; now: () => number }): Record<string, unknown> {
+export function metrics(needs: {
+  engine: Engine;
+  store: Store;
+  startedAt: number;
+  now: () => number;
+}): Record<string, unknown> {
   const loops = needs.engine.ledger.all();
   const byStatus: Record<string, number> = {};
   const sum = { iterations: 0, llm_calls: 0, tool_calls: 0, tokens_in: 0, tokens_out: 0, cost_usd: 0 };

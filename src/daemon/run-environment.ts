@@ -1,7 +1,22 @@
 // Which of the caller's environment variables a run's tools and checks get.
 
-const names = new Set(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TZ", "VIRTUAL_ENV", "NODE_EXTRA_CA_CERTS"]);
-const patterns = [/^LC_[A-Z]+$/, /^[A-Z][A-Z0-9_]*_HOME$/, /^SSL_CERT_[A-Z]+$/, /^(?:https?|all|no|ftp)_proxy$/i];
+const names = new Set([
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "PATH",
+  "LANG",
+  "TZ",
+  "VIRTUAL_ENV",
+  "NODE_EXTRA_CA_CERTS",
+]);
+const patterns = [
+  /^LC_[A-Z]+$/,
+  /^[A-Z][A-Z0-9_]*_HOME$/,
+  /^SSL_CERT_[A-Z]+$/,
+  /^(?:https?|all|no|ftp)_proxy$/i,
+];
 /** Never passed on, whatever the configuration says. */
 const secrets = /^(?:LOOPR_|(?:ANTHROPIC|OPENAI)_(?:API_KEY|AUTH_TOKEN)$)/;
 
@@ -12,7 +27,8 @@ export function runEnvironment(
   const chosen: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || secrets.test(name)) continue;
-    if (names.has(name) || pass.includes(name) || patterns.some((pattern) => pattern.test(name))) chosen[name] = value;
+    if (names.has(name) || pass.includes(name) || patterns.some((pattern) => pattern.test(name)))
+      chosen[name] = value;
   }
   return chosen;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Loop } from "../domain/loop.ts";
 import { isToolName, tools, toolsOf, type Tool, type ToolName } from "../tools/catalog.ts";
+import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
 import type { Journal } from "./journal.ts";
 import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts";
@@ -99,6 +100,12 @@ async function answer(
     return result(`Unknown tool: ${call.name}. The tools here are: ${names.join(", ")}.`, true);
   }
   const tool: Tool = tools[call.name];
+  if (typeof call.input === "object" && call.input !== null && invalidJsonKey in call.input) {
+    return result(
+      `The parameters of ${call.name} were not valid JSON; nothing was done. Call it again.`,
+      true,
+    );
+  }
   const parsed = z.safeParse(tool.parameters, call.input);
   if (!parsed.success) {
     return result(
