@@ -76,7 +76,7 @@ export const defaultConfig: Config = {
   concurrency: { loops: 50, model_calls: 10, per_type: { plan: 2, spec: 5, phase: 20, code: 50 } },
   llm: {
     provider: "anthropic",
-    model: "claude-sonnet-4-5",
+    model: "claude-sonnet-5-5",
     script: null,
     max_tokens: 8192,
     timeout_s: 300,

@@ -72,7 +72,7 @@ export function loadScript(path: string): Script {
 }
 
 /** A script from a text in YAML or JSON. */
-export function parseScript(text: string, source: string): Script {
+function parseScript(text: string, source: string): Script {
   const value = source.endsWith(".json") ? fromJson(text, source) : fromYaml(text, source);
   const list = z.safeParse(z.strictObject({ entries: z.array(z.unknown()).check(z.minLength(1)) }), value);
   if (!list.success) {

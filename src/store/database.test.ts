@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { LooprError } from "../lib/errors.ts";
 import { loopRecord } from "../../test/support/records.ts";
-import { inMemory, openDatabase } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import { migrations } from "./schema.ts";
 import { openStore } from "./store.ts";
 
@@ -247,6 +247,6 @@ test("a copy of a live store's files opens with everything that was committed", 
 });
 
 test("in memory nothing touches the disk", () => {
-  openStore(inMemory).close();
+  openStore(":memory:").close();
   expect(readdirSync(directory)).toEqual([]);
 });

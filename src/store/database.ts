@@ -5,7 +5,7 @@ import { LooprError, systemCode } from "../lib/errors.ts";
 import { corrupt, storeFailure } from "./failure.ts";
 import { applicationId, migrate, migrations } from "./schema.ts";
 
-export const inMemory = ":memory:";
+const inMemory = ":memory:";
 const storeMode = 0o600;
 /** How long a statement waits for another process's lock. It blocks the daemon: no longer than a blink. */
 const busyTimeoutMs = 1_000;

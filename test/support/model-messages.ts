@@ -3,6 +3,7 @@ import type { RecordedRequest } from "./model-request.ts";
 
 export type Block =
   | { type: "text"; text: string }
+  | { type: "thinking"; thinking: string; signature: string }
   | { type: "tool_use"; name: string; id?: string; input?: unknown; json?: string };
 
 export interface Turn {
@@ -38,6 +39,11 @@ export function tool(name: string, input: unknown, id?: string): Block {
   return { type: "tool_use", name, input, ...(id === undefined ? {} : { id }) };
 }
 
+/** Thinking, as current models send it before text and tool calls: normally signed, its words withheld. */
+export function thinking(words = "", signature = "c2lnbmVk"): Block {
+  return { type: "thinking", thinking: words, signature };
+}
+
 /** A tool call whose arguments are the given text, which need not be JSON. */
 export function failingTool(name: string, json: string): Block {
   return { type: "tool_use", name, json };
@@ -55,9 +61,9 @@ export function refusal(): Turn {
 /** The answer to a request without `stream`. */
 export function wholeMessage(turn: Turn, request: RecordedRequest): unknown {
   const content = turn.blocks.map((block) =>
-    block.type === "text"
-      ? block
-      : { type: "tool_use", id: idOf(block), name: block.name, input: block.input ?? {} },
+    block.type === "tool_use"
+      ? { type: "tool_use", id: idOf(block), name: block.name, input: block.input ?? {} }
+      : block,
   );
   const usage = { ...defaultUsage, ...turn.usage };
   return { ...frame(request), content, stop_reason: stopOf(turn), usage };
@@ -82,21 +88,40 @@ export function messageEvents(turn: Turn, request: RecordedRequest): string[] {
 }
 
 function blockEvents(block: Block, index: number) {
-  const isText = block.type === "text";
-  const start = isText
-    ? { type: "text", text: "" }
-    : { type: "tool_use", id: idOf(block), name: block.name, input: {} };
-  const content = isText ? block.text : (block.json ?? JSON.stringify(block.input ?? {}));
-  const deltas = pieces(content).map((piece) => ({
-    type: "content_block_delta",
-    index,
-    delta: isText ? { type: "text_delta", text: piece } : { type: "input_json_delta", partial_json: piece },
-  }));
+  const delta = (value: Record<string, string>) => ({ type: "content_block_delta", index, delta: value });
   return [
-    { type: "content_block_start", index, content_block: start },
-    ...deltas,
+    { type: "content_block_start", index, content_block: blockStart(block) },
+    ...blockDeltas(block).map(delta),
     { type: "content_block_stop", index },
   ];
+}
+
+function blockStart(block: Block) {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: "" };
+    case "thinking":
+      return { type: "thinking", thinking: "", signature: "" };
+    case "tool_use":
+      return { type: "tool_use", id: idOf(block), name: block.name, input: {} };
+  }
+}
+
+function blockDeltas(block: Block): Record<string, string>[] {
+  switch (block.type) {
+    case "text":
+      return pieces(block.text).map((text) => ({ type: "text_delta", text }));
+    case "thinking":
+      return [
+        ...pieces(block.thinking).map((thinking) => ({ type: "thinking_delta", thinking })),
+        { type: "signature_delta", signature: block.signature },
+      ];
+    case "tool_use":
+      return pieces(block.json ?? JSON.stringify(block.input ?? {})).map((partial_json) => ({
+        type: "input_json_delta",
+        partial_json,
+      }));
+  }
 }
 
 /** Cut between code points, as the API does. */

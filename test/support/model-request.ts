@@ -126,6 +126,9 @@ function messagesProblem(messages: Json[]): string | null {
     const blocks = blocksOf(message);
     if (blocks.length === 0) return `messages.${at}: content must be non-empty`;
     const problem = blocks.map(blockProblem).find((found) => found !== null) ?? resultsProblem(blocks, open);
+    if (blocks.at(-1)?.["type"] === "thinking") {
+      return `messages.${at}: the final block in an assistant message cannot be thinking`;
+    }
     if (problem) return `messages.${at}: ${problem}`;
     open = new Set(
       blocks.filter((block) => block["type"] === "tool_use").map((block) => String(block["id"])),
@@ -141,6 +144,8 @@ function blockProblem(block: Json): string | null {
     case "tool_use":
       if (!/^[a-zA-Z0-9_-]+$/.test(String(block["id"]))) return "tool_use.id: bad characters";
       return isObject(block["input"]) ? null : "tool_use.input: must be an object";
+    case "thinking":
+      return block["signature"] ? null : "thinking.signature: field required";
     case "tool_result":
       return typeof block["tool_use_id"] === "string" ? null : "tool_result.tool_use_id: field required";
     default:

@@ -9,14 +9,14 @@
 //   await server.close();
 //
 // Instead of a list, a function `(request, n) => reply` may decide; n counts the calls from 0. A reply is a
-// list of blocks, one block, or a fault: `status`, `rateLimited`, `truncated`, `reset`, `hang`, `garbage`,
-// `slow`. Requests that the real API would refuse are answered 400 and listed in `server.refused`.
+// list of blocks, one block, or a fault: `status`, `rateLimited`, `truncated`, `errorEvent`,
+// `reset`, `hang`, `garbage`, `slow`. Requests that the real API would refuse are answered 400 and listed in `server.refused`.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { messageEvents, wholeMessage, type Block, type Turn } from "./model-messages.ts";
 import { problemOf, RecordedRequest } from "./model-request.ts";
 
-export { failingTool, refusal, text, tool, turn, type Block, type Turn } from "./model-messages.ts";
+export { failingTool, refusal, text, thinking, tool, turn, type Block, type Turn } from "./model-messages.ts";
 export type { RecordedRequest } from "./model-request.ts";
 
 interface StatusFault {
@@ -29,6 +29,7 @@ interface StatusFault {
 export type Fault =
   | StatusFault
   | { fault: "truncated"; turn: Turn; events: number }
+  | { fault: "error_event"; turn: Turn; type: string; message: string }
   | { fault: "reset"; turn: Turn | null }
   | { fault: "hang"; headers: boolean }
   | { fault: "garbage"; body: string; contentType: string }
@@ -61,6 +62,11 @@ export function rateLimited(retryAfter: string | number): Fault {
 /** Ends the stream, as if complete, after some of its events. */
 export function truncated(reply: Block | Block[], events = 3): Fault {
   return { fault: "truncated", turn: turnOf(reply), events };
+}
+
+/** Fails in the middle of a stream that began well, as an overloaded server does. */
+export function errorEvent(reply: Block | Block[], type = "overloaded_error", message = "Overloaded"): Fault {
+  return { fault: "error_event", turn: turnOf(reply), type, message };
 }
 
 /** Breaks the connection: before any answer, or in the middle of one. */
@@ -158,6 +164,14 @@ async function send(
       for (const event of messageEvents(reply.turn, request).slice(0, reply.events)) outgoing.write(event);
       outgoing.end();
       return;
+    case "error_event": {
+      startStream(outgoing);
+      const events = messageEvents(reply.turn, request);
+      for (const event of events.slice(0, Math.ceil(events.length / 2))) outgoing.write(event);
+      const error = { type: reply.type, message: reply.message };
+      outgoing.end(`event: error\ndata: ${JSON.stringify({ type: "error", error })}\n\n`);
+      return;
+    }
     case "reset":
       return breakConnection(outgoing, reply.turn, request);
     case "hang":
