@@ -1,7 +1,7 @@
 // What every command gets: where to write, and how the person wants it.
-import { writeSync } from "node:fs";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
-import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
+import { isTerminal, writeOut } from "../lib/stdio.ts";
 
 /** Exit codes of contracts: fixed. */
 export const exitCodes = {
@@ -20,11 +20,11 @@ export interface CliContext {
   verbose: boolean;
   /** `-c/--config` or LOOPR_CONFIG, absolute; null: none. */
   config: string | null;
-  cwd: string;
+  readonly cwd: string;
   /** stdin and stdout are terminals: the command may ask. */
-  interactive: boolean;
+  readonly interactive: boolean;
   /** Colours on stdout. */
-  colour: boolean;
+  readonly colour: boolean;
   /** A line for people on stdout; nothing with --json. */
   say(text: string): void;
   /** Progress and warnings on stderr. */
@@ -38,38 +38,43 @@ export function createContext(options: {
   verbose: boolean;
   config: string | null;
 }): CliContext {
-  const out = (text: string) => {
-    try {
-      writeSync(1, text);
-    } catch (error) {
-      // `loopr … | head`: who read us has gone, and that is no error of ours.
-      if (systemCode(error) === "EPIPE") process.exit(0);
-      if (systemCode(error) !== "EAGAIN") throw error;
-      process.stdout.write(text);
-    }
-  };
   return {
     ...options,
-    cwd: process.cwd(),
-    interactive: process.stdin.isTTY && process.stdout.isTTY,
-    colour: process.stdout.isTTY && !process.env["NO_COLOR"],
+    get cwd() {
+      return currentDirectory();
+    },
+    get interactive() {
+      return isTerminal(0) && isTerminal(1);
+    },
+    get colour() {
+      return isTerminal(1) && !process.env["NO_COLOR"];
+    },
     say: (text) => {
-      if (!options.json) out(text + "\n");
+      if (!options.json) writeOut(1, text + "\n");
     },
     note: (text) => {
-      process.stderr.write(text + "\n");
+      writeOut(2, text + "\n");
     },
     print: (value) => {
-      out(JSON.stringify(value) + "\n");
+      writeOut(1, JSON.stringify(value) + "\n");
     },
   };
+}
+
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const hint = "change to a directory that exists";
+    throw new LooprError("usage", "the current directory does not exist any more", hint, { cause });
+  }
 }
 
 /** Shows a failure as contracts say, and returns the exit code that it stands for. */
 export function reportError(context: Pick<CliContext, "json" | "print">, error: unknown): number {
   const { code, message, hint } = describe(error);
   if (context.json) context.print({ error: { code, message, hint } });
-  else process.stderr.write(`error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+  else writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
   return exitCodeOf(error);
 }
 

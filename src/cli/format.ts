@@ -1,4 +1,5 @@
 // How the command line writes states, times, money and lines.
+import { isTerminal } from "../lib/stdio.ts";
 import type { Loop, LoopStatus, RunState } from "../domain/loop.ts";
 import { cutColumns, plainLine } from "../lib/plain.ts";
 import type { CliContext } from "./context.ts";
@@ -16,7 +17,7 @@ export function styleOf(
   context: Pick<CliContext, "colour">,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Style {
-  const columns = process.stdout.isTTY && process.stdout.columns > 0 ? process.stdout.columns : null;
+  const columns = isTerminal(1) && process.stdout.columns > 0 ? process.stdout.columns : null;
   return { colour: context.colour, unicode: isUtf8(env), columns };
 }
 

@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import { resolve } from "node:path";
 import { version, build } from "../lib/version.ts";
 import { LooprError } from "../lib/errors.ts";
+import { writeOut } from "../lib/stdio.ts";
 import { createContext, exitCodes, reportError, type CliContext } from "./context.ts";
 
 export type Action = (
@@ -11,6 +12,9 @@ export type Action = (
   args: string[],
   options: Record<string, unknown>,
 ) => Promise<number>;
+
+/** Help goes to stdout; what commander would say of errors is said by reportError. */
+const output = { writeOut: (text: string) => writeOut(1, text), writeErr: () => {} };
 
 /** What the command line can turn into, handed in so that it need not know the daemon. */
 export interface Roles {
@@ -43,7 +47,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
     .option("-v, --verbose", "more detail on stderr")
     .option("--json", "machine-readable output on stdout")
     .exitOverride()
-    .configureOutput({ writeErr: () => {} })
+    .configureOutput(output)
     .enablePositionalOptions(false)
     .showSuggestionAfterError();
 
@@ -56,7 +60,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
     }
     return command
       .exitOverride()
-      .configureOutput({ writeErr: () => {} })
+      .configureOutput(output)
       .action(async () => {
         const all: Record<string, unknown> = command.optsWithGlobals();
         const explicit = typeof all["config"] === "string" ? all["config"] : process.env["LOOPR_CONFIG"];
@@ -119,7 +123,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
       .command("demo")
       .description("a complete run on a sample repository: no key, no network")
       .option("--yes", "approve the plan without asking")
-      .option("--keep", "keep the sample repository"),
+      .option("--remove", "remove the sample repository afterwards, instead of keeping it to be looked at"),
     async () => (await import("./demo.ts")).demo,
   );
 

@@ -1,4 +1,5 @@
 // Lines for people with a status line below them that is rewritten in place, where stderr is a terminal.
+import { isTerminal } from "../lib/stdio.ts";
 import { duration, type Style } from "./format.ts";
 import { cutColumns } from "../lib/plain.ts";
 import type { CliContext } from "./context.ts";
@@ -20,7 +21,7 @@ export interface Terminal {
 
 /** The terminal behind stderr, or null where it cannot show a status line. */
 export function statusTerminal(): Terminal | null {
-  if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return null;
+  if (!isTerminal(2) || process.env["TERM"] === "dumb") return null;
   return {
     write: (text) => void process.stderr.write(text),
     get columns() {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
+import { writeOut } from "../lib/stdio.ts";
 import { Daemon, type DaemonConfig } from "./daemon.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
@@ -26,7 +27,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   } catch (error) {
     const { code, message, hint } = describe(error);
     readiness.report({ error: { code, message, hint } });
-    process.stderr.write(`error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+    writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
     return 1;
   }
 }
@@ -43,7 +44,7 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     level: logLevelOf(process.env["LOOPR_LOG"]),
   });
   const byHand = options.readinessFd === null;
-  const say = (text: string) => void (byHand && process.stderr.write(text + "\n"));
+  const say = (text: string) => void (byHand && writeOut(2, text + "\n"));
   try {
     reportCrashes(logFile.log);
     const daemon = new Daemon(config, {
@@ -79,7 +80,7 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
 function reportCrashes(log: Log): void {
   process.on("uncaughtException", (error) => {
     log.error(`crashed: ${messageOf(error)}`, { error });
-    process.stderr.write(`${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`);
+    writeOut(2, `${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`);
     process.exit(1);
   });
 }
