@@ -17,8 +17,9 @@ export function onSnapshot(state: State, action: SnapshotAction): State {
     return { ...state, snapshot: { phase: "loading", touched: new Set() } };
   }
   // What made it stale meanwhile (a gap, a new connection) still wants another one.
-  const phase = state.snapshot.phase === "loading" ? "ready" : state.snapshot.phase;
-  const snapshot = { phase, touched: new Set<string>() };
+  const isCurrent = state.snapshot.phase === "loading";
+  const ended = action.type === "snapshot" ? "ready" : "failed";
+  const snapshot = { phase: isCurrent ? ended : state.snapshot.phase, touched: new Set<string>() };
   if (action.type === "snapshot_failed") return withError({ ...state, snapshot }, action.error);
   const loops = new Map<string, Loop>();
   for (const loop of action.loops) {
@@ -69,7 +70,7 @@ const listeners: Listeners = {
     notify(state, "info", `Merged onto ${branch} as ${commit.slice(0, 10)}: ${name(state, id)}`, ""),
   "merge.conflict": (state, { message, hint }) => notify(state, "error", message, hint),
   "daemon.stopping": (state) => notify(state, "info", "The daemon is stopping.", ""),
-  "stream.gap": (state) => resnapshot({ ...state, loads: staleLoads(state.loads) }),
+  "stream.gap": reload,
   error: (state, { message }) => notify(state, "error", message, ""),
 };
 
@@ -121,6 +122,11 @@ function isNewProject(state: State, { project }: Loop): boolean {
   return ![...state.loops.values()].some((loop) => loop.project === project);
 }
 
+/** Everything shown is asked for again. */
+export function reload(state: State): State {
+  return resnapshot({ ...state, loads: staleLoads(state.loads) });
+}
+
 function resnapshot(state: State): State {
   return { ...state, snapshot: { ...state.snapshot, phase: "stale" } };
 }
@@ -169,7 +175,7 @@ function staled<L extends Load<unknown>>(load: L): L {
 }
 
 /** After a new connection: an answer under way will never come. */
-export function staleLoads(loads: Loads): Loads {
+function staleLoads(loads: Loads): Loads {
   const again = <T>(load: Load<T> | null): Load<T> | null => load && { ...load, phase: "stale" };
   return {
     history: again(loads.history),

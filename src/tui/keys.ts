@@ -26,7 +26,7 @@ export type Effect =
   | { effect: "quit" | "suspend" | "redraw" | "connect" }
   | { effect: "act"; act: Act; id: string; text: string };
 
-export type Command = UiAction | Effect | { type: "told"; text: string };
+export type Command = UiAction | Effect | { type: "told"; text: string } | { type: "reload" };
 
 /** `state.now` must be the moment of the key. */
 export function interpret(state: State, key: Key): Command[] {
@@ -34,7 +34,7 @@ export function interpret(state: State, key: Key): Command[] {
   if (name === "ctrl+c" || name === "ctrl+d") {
     return state.now - state.quitAt <= quitWithinMs ? [{ effect: "quit" }] : [{ type: "quit_hint" }];
   }
-  if (name === "ctrl+l") return [{ effect: "redraw" }];
+  if (name === "ctrl+l") return [{ type: "reload" }, { effect: "redraw" }];
   if (name === "ctrl+z") return [{ effect: "suspend" }];
   if (state.prompt) return promptKey(state.prompt, key);
   if (name === "enter" && state.connection === "closed") return [{ effect: "connect" }];

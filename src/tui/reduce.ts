@@ -1,7 +1,7 @@
 // The reducer: (state, action) → state. What the daemon tells is in deltas.ts; here is what the person and
 // the connection do, and what must hold after every change.
 import { isTerminal } from "../domain/loop.ts";
-import { onEvent, onLoad, onSnapshot, staleLoads } from "./deltas.ts";
+import { onEvent, onLoad, onSnapshot, reload } from "./deltas.ts";
 import { edit } from "./field.ts";
 import {
   currentView,
@@ -37,6 +37,8 @@ function change(state: State, action: Action): State {
     case "snapshot":
     case "snapshot_failed":
       return onSnapshot(state, action);
+    case "reload":
+      return reload(state);
     case "event":
       return onEvent(state, action.event);
     case "load_started":
@@ -84,8 +86,7 @@ function onTick(state: State, now: number): State {
 /** A new connection knows nothing of the old one: everything shown is asked for again. */
 function onConnection(state: State, connection: State["connection"], otherVersion: string | null): State {
   if (connection !== "connected") return { ...state, connection };
-  const snapshot = { phase: "stale", touched: new Set<string>() } as const;
-  return { ...state, connection, otherVersion, connecting: "", snapshot, loads: staleLoads(state.loads) };
+  return reload({ ...state, connection, otherVersion, connecting: "" });
 }
 
 function tell(state: State, text: string): State {

@@ -78,7 +78,7 @@ export interface State {
   /** Whether the loops have been seen once. */
   loaded: boolean;
   /** While a snapshot is under way: the loops that events have told of since it was asked for. */
-  snapshot: { phase: "stale" | "loading" | "ready"; touched: ReadonlySet<string> };
+  snapshot: { phase: "stale" | "loading" | "ready" | "failed"; touched: ReadonlySet<string> };
   /** Deleted loops never come back by a snapshot that was taken before. */
   deleted: ReadonlySet<string>;
   scope: Scope;
@@ -111,6 +111,7 @@ export type Action =
   /** `projects` null: the current directory is in no repository. */
   | { type: "snapshot"; loops: Loop[]; projects: ReadonlySet<string> | null }
   | { type: "snapshot_failed"; error: Failed }
+  | { type: "reload" }
   | { type: "event"; event: EventMessage }
   | { type: "load_started"; resource: Resource; id: string }
   | LoadedAction

@@ -79,15 +79,9 @@ export function graphemesOf(text: string): string[] {
 /** Clean text cut to `columns`, with the ellipsis where something is missing. */
 export function fit(text: string, columns: number, ellipsis: string): string {
   if (columns <= 0) return "";
-  if (plainAscii.test(text)) {
-    if (text.length <= columns) return text;
-    return columns <= ellipsis.length
-      ? text.slice(0, columns)
-      : cutTo(text, columns - ellipsis.length) + ellipsis;
-  }
   if (widthOf(text) <= columns) return text;
   const room = columns - widthOf(ellipsis);
-  return room <= 0 ? cutTo(text, columns) : cutTo(text, room) + ellipsis;
+  return room < 0 ? cutTo(text, columns) : cutTo(text, room) + ellipsis;
 }
 
 function cutTo(text: string, columns: number): string {

@@ -41,7 +41,7 @@ const keys: readonly (readonly [title: string, keys: readonly (readonly [string,
     "Everywhere",
     [
       ["F1, ?", "this help"],
-      ["Ctrl+L", "draw the screen again"],
+      ["Ctrl+L", "ask for everything and draw it again"],
       ["Ctrl+C or Ctrl+D twice, quickly", "quit; the loops go on"],
     ],
   ],

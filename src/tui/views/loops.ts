@@ -101,6 +101,9 @@ function empty(state: State): Line[] {
   ];
   const { ellipsis } = state.glyphs;
   if (!state.loaded) {
+    if (state.snapshot.phase === "failed") {
+      return say("The loops could not be read.", "Ctrl+L asks for them again.");
+    }
     const what = state.connection === "connected" ? "Loading the loops" : "Connecting to the daemon";
     return say(what + ellipsis, state.connecting);
   }
