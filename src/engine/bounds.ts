@@ -38,3 +38,20 @@ export function describeBounds(loop: Loop, run: Run): string {
   ];
   return parts.join(", ");
 }
+
+/** The fields of a loop that resuming it raises, where its bound was used up. */
+export function granted(loop: Loop, run: Run): Partial<Loop> {
+  const { limits } = run.config;
+  const exhausted = loop.iteration >= loop.max_iterations;
+  const code = loop.failure?.code;
+  const tokens = loop.tokens_in + loop.tokens_out;
+  return {
+    max_iterations: exhausted ? loop.iteration + limits.iterations[loop.loop_type] : loop.max_iterations,
+    budget: {
+      ...loop.budget,
+      minutes: code === "budget_minutes" ? loop.budget.minutes + limits.minutes : loop.budget.minutes,
+      usd: code === "budget_usd" ? loop.cost_usd + (limits.usd ?? 0) : loop.budget.usd,
+      tokens: code === "budget_tokens" ? tokens + (limits.tokens ?? 0) : loop.budget.tokens,
+    },
+  };
+}

@@ -1,14 +1,16 @@
 // The engine: decides what runs, owns the tasks, and applies what became of them. Woken by events, never by
 // polling. Every status change goes through the ledger; this file says which, when.
-import { isTerminal, type Loop } from "../domain/loop.ts";
+import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { schedule, type ScheduleLimits } from "../domain/schedule.ts";
 import type { Effect, LoopEvent } from "../domain/transition.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { childrenOf, renderArtifact } from "./artifacts.ts";
+import { granted } from "./bounds.ts";
 import { Ledger, type Extra } from "./ledger.ts";
 import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
+import { requireEnded, requireMergeable } from "./refusals.ts";
 import { runTask, type TaskEnd } from "./task.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 
@@ -267,21 +269,7 @@ export class Engine {
 
   /** Brings a verified run onto its target. The outcome is told by merge.* events and run_state. */
   merge(id: string): void {
-    const root = this.ledger.loop(id);
-    if (root.parent_id !== null) {
-      throw new LooprError(
-        "invalid_state",
-        `${id} is a part of run ${root.root_id}; only whole runs are merged`,
-        `loopr merge ${root.root_id}`,
-      );
-    }
-    if (root.run_state !== "verified") {
-      throw new LooprError(
-        "invalid_state",
-        `run ${id} is ${root.run_state ?? root.status}; to merge it, it has to be verified`,
-        `loopr status ${id}`,
-      );
-    }
+    requireMergeable(this.ledger.loop(id));
     this.ledger.updateRun(
       id,
       { merge_requested: true },
@@ -293,21 +281,7 @@ export class Engine {
   async delete(id: string): Promise<void> {
     const root = this.ledger.loop(id);
     const tree = this.ledger.loopsOf(root.root_id);
-    if (root.parent_id !== null) {
-      throw new LooprError(
-        "invalid_state",
-        `${id} is a part of run ${root.root_id}; only whole runs are deleted`,
-        `loopr delete ${root.root_id}`,
-      );
-    }
-    const live = tree.find((loop) => !isTerminal(loop.status));
-    if (live) {
-      throw new LooprError(
-        "invalid_state",
-        `run ${id} is ${root.run_state ?? root.status}: ${live.id} is ${live.status}; to delete it, it has to be ended`,
-        `loopr cancel ${id} ends it`,
-      );
-    }
+    requireEnded(root, tree);
     await this.#integrator.forget(root);
     this.ledger.forget(tree.map((loop) => loop.id));
   }
@@ -320,21 +294,4 @@ export class Engine {
         this.#perform(this.ledger.apply(loop.id, { kind: "resume" }));
     }
   }
-}
-
-/** The fields of a loop that resuming it raises, where its bound was used up. */
-function granted(loop: Loop, run: Run): Partial<Loop> {
-  const { limits } = run.config;
-  const exhausted = loop.iteration >= loop.max_iterations;
-  const code = loop.failure?.code;
-  const tokens = loop.tokens_in + loop.tokens_out;
-  return {
-    max_iterations: exhausted ? loop.iteration + limits.iterations[loop.loop_type] : loop.max_iterations,
-    budget: {
-      ...loop.budget,
-      minutes: code === "budget_minutes" ? loop.budget.minutes + limits.minutes : loop.budget.minutes,
-      usd: code === "budget_usd" ? loop.cost_usd + (limits.usd ?? 0) : loop.budget.usd,
-      tokens: code === "budget_tokens" ? tokens + (limits.tokens ?? 0) : loop.budget.tokens,
-    },
-  };
 }
