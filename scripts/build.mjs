@@ -42,6 +42,8 @@ const result = spawnSync(
     "--compile",
     "--minify",
     "--bytecode",
+    // A chunk for each role and command: what is not chosen is not loaded either.
+    "--splitting",
     "--format=esm",
     "--sourcemap=none",
     "--no-compile-autoload-dotenv",

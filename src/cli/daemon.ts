@@ -2,7 +2,7 @@
 import { probeDaemon, type Probe } from "../client/probe.ts";
 import { credentialsFrom } from "../client/credentials.ts";
 import { establish } from "../client/establish.ts";
-import { logPath } from "../client/spawn.ts";
+import { logPath } from "../client/log-files.ts";
 import { stopDaemon, type Stopped } from "../client/stop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";

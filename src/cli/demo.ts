@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunOptions } from "../domain/run.ts";
+import type { RunOptions } from "../domain/run-options.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import type { Ask } from "./ask.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { loopTypes } from "../domain/loop.ts";
-import { parseLevels, type RunOptions } from "../domain/run.ts";
+import { parseLevels, type RunOptions } from "../domain/run-options.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { CliContext } from "./context.ts";
 

@@ -1,6 +1,6 @@
 // loopr run, loopr plan: a task becomes a run of this repository.
 import type { Client } from "../client/types.ts";
-import type { RunOptions } from "../domain/run.ts";
+import type { RunOptions } from "../domain/run-options.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { RpcError } from "../protocol/errors.ts";
 import type { Result } from "../protocol/methods.ts";

@@ -5,7 +5,8 @@ import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, defaultSocketPath, userHome } from "../lib/paths.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
 import { isIdentityAlive, readIdentity } from "./identity.ts";
-import { crashLogPath, logPath, spawnDaemon, tailOf, type SpawnOutcome } from "./spawn.ts";
+import { crashLogPath, logPath, tailOf } from "./log-files.ts";
+import type { SpawnOutcome } from "./spawn.ts";
 
 /** Waits before the further attempts, unless the socket changes earlier: exponential, 10 s in all. */
 const backOffMs = [100, 300, 900, 2_700, 6_000];
@@ -52,6 +53,8 @@ export async function establish(options: EstablishOptions): Promise<Established>
 /** True: it is ready. False: another one was first. Every other end of a start is thrown. */
 async function start(options: EstablishOptions): Promise<boolean> {
   if (isSomeoneStarting(options.env)) return false;
+  // Loaded only where no daemon runs: the other commands start faster without.
+  const { spawnDaemon } = await import("./spawn.ts");
   const outcome = await spawnDaemon(options.env, startSilenceMs, options.onProgress);
   if (outcome.kind === "ready") return true;
   if (outcome.kind === "error" && outcome.code === "already_running") return false;

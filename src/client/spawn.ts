@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
+import { crashLogPath } from "./log-files.ts";
 import { ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
 
@@ -101,23 +102,6 @@ function openCrashLog(dataDir: string): number | null {
     return openSync(crashLogPath(dataDir), "a", 0o600);
   } catch {
     return null;
-  }
-}
-
-export function crashLogPath(dataDir: string): string {
-  return join(dataDir, "logs", "daemon.stderr");
-}
-
-export function logPath(dataDir: string): string {
-  return join(dataDir, "logs", "daemon.log");
-}
-
-/** The last lines of a file; none where it cannot be read. */
-export function tailOf(path: string, lines: number): string[] {
-  try {
-    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines);
-  } catch {
-    return [];
   }
 }
 

@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs";
 import { isAbsolute, relative } from "node:path";
 import { Config, defaultConfig } from "../domain/config.ts";
-import type { RunOptions } from "../domain/run.ts";
+import type { RunOptions } from "../domain/run-options.ts";
 import { LooprError } from "../lib/errors.ts";
 import { userConfigPath } from "../lib/paths.ts";
 import { configKeys, type ConfigKey } from "./keys.ts";

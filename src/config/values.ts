@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, normalize, resolve } from "node:path";
 import * as z from "zod/mini";
-import { parseLevels } from "../domain/run.ts";
+import { parseLevels } from "../domain/run-options.ts";
 import { userHome } from "../lib/paths.ts";
 import { expectation, type ConfigKey } from "./keys.ts";
 

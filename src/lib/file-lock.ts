@@ -1,5 +1,4 @@
 // A lock that the kernel releases when its holder dies, however it dies.
-import { spawnSync } from "node:child_process";
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { LooprError, systemCode } from "./errors.ts";
 
@@ -66,6 +65,8 @@ function openLocked(path: string, flags: number): number | null {
 }
 
 function flock(fd: number): boolean {
+  // Loaded only here: a command that finds its daemon running needs no lock.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   for (const program of flockPrograms) {
     const result = spawnSync(program, ["-n", "3"], {
       stdio: ["ignore", "ignore", "ignore", fd],

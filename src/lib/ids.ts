@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
-
 /** A root loop's id: `<milliseconds>-<16 hex digits>`. */
-export function newLoopId(nowMs: number, random: Uint8Array = randomBytes(8)): string {
+export function newLoopId(
+  nowMs: number,
+  random: Uint8Array = crypto.getRandomValues(new Uint8Array(8)),
+): string {
   return `${nowMs}-${Buffer.from(random).toString("hex")}`;
 }
 

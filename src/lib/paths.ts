@@ -1,5 +1,4 @@
 // Where everything lives. Client and daemon decide it by the same functions, from the environment alone.
-import { createHash } from "node:crypto";
 import { statfsSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -49,6 +48,8 @@ export function userConfigPath(env: Environment = process.env): string | null {
 export function socketPathIn(dataDir: string): string {
   const inHome = join(dataDir, "daemon.sock");
   if (Buffer.byteLength(inHome) <= socketPathBytesMax && networkFileSystemOf(dataDir) === null) return inHome;
+  // Loaded only where it is needed: it costs every command more than its own work.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const hash = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
   return join(socketFallbackDir(), `${hash}.sock`);
 }

@@ -1,5 +1,4 @@
 // Which process is meant: a PID alone is reused, a PID with its start time and boot is not.
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /**
@@ -21,6 +20,7 @@ export function processStartTime(pid: number): string | null {
 }
 
 function startTimeFromPs(pid: number): string | null {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const result = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], { encoding: "utf8" });
   const [, state = "", started = ""] = /^\s*(\S+)\s+(.+?)\s*$/.exec(result.stdout) ?? [];
   return started === "" || state.startsWith("Z") ? null : started;

@@ -3,26 +3,43 @@ import * as z from "zod/mini";
 import { PlanSpec } from "../domain/artifacts.ts";
 import { Evidence, IterationRecord } from "../domain/evidence.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
-import { RunOptions } from "../domain/run.ts";
+import { RunOptions } from "../domain/run-options.ts";
 
 export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
-  params: P;
-  result: R;
+  readonly params: P;
+  readonly result: R;
   /** Whether a client may repeat it by itself after a lost connection. */
   idempotent: boolean;
 }
 
-const method = <P extends z.ZodMiniType, R extends z.ZodMiniType>(
-  params: P,
-  result: R,
+/**
+ * The schemas are made when a method is first used: a short command uses two or three of them, and making
+ * them all would cost it a third of its time.
+ */
+function method<P extends z.ZodMiniType, R extends z.ZodMiniType>(
+  params: () => P,
+  result: () => R,
   idempotent = false,
-): Method<P, R> => ({ params, result, idempotent });
+): Method<P, R> {
+  let [madeParams, madeResult]: [P | null, R | null] = [null, null];
+  return {
+    get params() {
+      return (madeParams ??= params());
+    },
+    get result() {
+      return (madeResult ??= result());
+    },
+    idempotent,
+  };
+}
 
-const none = z.object({});
-const byId = z.object({ id: z.string() });
+const none = () => z.object({});
+const byId = () => z.object({ id: z.string() });
 const optional = <T extends z.ZodMiniType>(schema: T) => z.optional(z.nullable(schema));
-const yes = <K extends string>(key: K) =>
-  z.object({ [key]: z.literal(true) } as Record<K, z.ZodMiniLiteral<true>>);
+const yes =
+  <K extends string>(key: K) =>
+  () =>
+    z.object({ [key]: z.literal(true) } as Record<K, z.ZodMiniLiteral<true>>);
 
 /** Keys that the client's environment holds: in memory only, never stored, logged or given to a tool. */
 export const Credential = z.object({ api_key: z.string(), base_url: optional(z.string()) });
@@ -33,72 +50,78 @@ export type Credentials = z.infer<typeof Credentials>;
 export const LoopCounts = z.record(z.string(), z.number());
 
 /** `loop.get` adds the original client's flat fields to the record. */
-export const LoopDetail = z.extend(Loop, { description: z.string(), iterations: z.number() });
+const loopDetail = () =>
+  z.object({ loop: z.extend(Loop, { description: z.string(), iterations: z.number() }) });
 
 export const methods = {
   initialize: method(
-    z.object({
-      version: z.string(),
-      build: optional(z.string()),
-      protocol: optional(z.string()),
-      cwd: optional(z.string()),
-      client: optional(z.string()),
-      credentials: optional(Credentials),
-    }),
-    z.object({
-      version: z.string(),
-      build: z.string(),
-      protocol: z.string(),
-      capabilities: z.object({ chat: z.boolean(), loops: z.boolean(), events: z.boolean() }),
-      pid: z.number(),
-      nonce: z.string(),
-      started_at: z.number(),
-      home: z.string(),
-    }),
+    () =>
+      z.object({
+        version: z.string(),
+        build: optional(z.string()),
+        protocol: optional(z.string()),
+        cwd: optional(z.string()),
+        client: optional(z.string()),
+        credentials: optional(Credentials),
+      }),
+    () =>
+      z.object({
+        version: z.string(),
+        build: z.string(),
+        protocol: z.string(),
+        capabilities: z.object({ chat: z.boolean(), loops: z.boolean(), events: z.boolean() }),
+        pid: z.number(),
+        nonce: z.string(),
+        started_at: z.number(),
+        home: z.string(),
+      }),
     true,
   ),
-  ping: method(none, z.object({ pong: z.literal(true) }), true),
+  ping: method(none, () => z.object({ pong: z.literal(true) }), true),
   status: method(
     none,
-    z.object({
-      running: z.literal(true),
-      version: z.string(),
-      build: z.string(),
-      pid: z.number(),
-      uptime_ms: z.number(),
-      llm_ready: z.boolean(),
-      loops: LoopCounts,
-      clients: z.number(),
-      memory_bytes: z.number(),
-    }),
+    () =>
+      z.object({
+        running: z.literal(true),
+        version: z.string(),
+        build: z.string(),
+        pid: z.number(),
+        uptime_ms: z.number(),
+        llm_ready: z.boolean(),
+        loops: LoopCounts,
+        clients: z.number(),
+        memory_bytes: z.number(),
+      }),
     true,
   ),
-  shutdown: method(z.object({ mode: optional(z.enum(["graceful", "now"])) }), yes("stopping")),
+  shutdown: method(() => z.object({ mode: optional(z.enum(["graceful", "now"])) }), yes("stopping")),
   subscribe: method(
-    z.object({ since: optional(z.int().check(z.nonnegative())), loop_id: optional(z.string()) }),
-    z.object({ subscribed: z.literal(true), seq: z.number() }),
+    () => z.object({ since: optional(z.int().check(z.nonnegative())), loop_id: optional(z.string()) }),
+    () => z.object({ subscribed: z.literal(true), seq: z.number() }),
     true,
   ),
-  unsubscribe: method(none, z.object({ subscribed: z.literal(false) }), true),
+  unsubscribe: method(none, () => z.object({ subscribed: z.literal(false) }), true),
   "loop.list": method(
-    z.object({ project: optional(z.string()), status: optional(LoopStatus), type: optional(LoopType) }),
-    z.object({ loops: z.array(Loop) }),
+    () => z.object({ project: optional(z.string()), status: optional(LoopStatus), type: optional(LoopType) }),
+    () => z.object({ loops: z.array(Loop) }),
     true,
   ),
-  "loop.get": method(byId, z.object({ loop: LoopDetail }), true),
+  "loop.get": method(byId, loopDetail, true),
   "loop.create_plan": method(
-    z.object({
-      description: z.string().check(z.minLength(1)),
-      project: optional(z.string()),
-      env: optional(z.record(z.string(), z.string())),
-      options: optional(RunOptions),
-    }),
-    z.object({
-      id: z.string(),
-      status: z.literal("created"),
-      warnings: z.array(z.string()),
-      bounds: z.string(),
-    }),
+    () =>
+      z.object({
+        description: z.string().check(z.minLength(1)),
+        project: optional(z.string()),
+        env: optional(z.record(z.string(), z.string())),
+        options: optional(RunOptions),
+      }),
+    () =>
+      z.object({
+        id: z.string(),
+        status: z.literal("created"),
+        warnings: z.array(z.string()),
+        bounds: z.string(),
+      }),
   ),
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
@@ -106,42 +129,43 @@ export const methods = {
   "loop.cancel": method(byId, yes("cancelled")),
   "loop.delete": method(byId, yes("deleted")),
   "loop.events": method(
-    z.object({ id: z.string(), since: optional(z.number()) }),
-    z.object({
-      events: z.array(z.object({ seq: z.number(), event: z.string(), data: z.unknown(), at: z.number() })),
-    }),
+    () => z.object({ id: z.string(), since: optional(z.number()) }),
+    () =>
+      z.object({
+        events: z.array(z.object({ seq: z.number(), event: z.string(), data: z.unknown(), at: z.number() })),
+      }),
     true,
   ),
   "loop.iterations": method(
     byId,
-    z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
+    () => z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
     true,
   ),
-  "loop.diff": method(byId, z.object({ diff: z.string(), truncated: z.boolean() }), true),
+  "loop.diff": method(byId, () => z.object({ diff: z.string(), truncated: z.boolean() }), true),
   "loop.output": method(
-    z.object({ id: z.string(), iteration: optional(z.number()) }),
-    z.object({ output: z.string(), truncated: z.boolean() }),
+    () => z.object({ id: z.string(), iteration: optional(z.number()) }),
+    () => z.object({ output: z.string(), truncated: z.boolean() }),
     true,
   ),
   "plan.get_preview": method(
     byId,
-    z.object({ id: z.string(), content: z.string(), specs: z.array(PlanSpec), status: LoopStatus }),
+    () => z.object({ id: z.string(), content: z.string(), specs: z.array(PlanSpec), status: LoopStatus }),
     true,
   ),
-  "plan.approve": method(byId, z.object({ approved: z.literal(true), specs_spawned: z.number() })),
-  "plan.reject": method(z.object({ id: z.string(), reason: optional(z.string()) }), yes("rejected")),
+  "plan.approve": method(byId, () => z.object({ approved: z.literal(true), specs_spawned: z.number() })),
+  "plan.reject": method(() => z.object({ id: z.string(), reason: optional(z.string()) }), yes("rejected")),
   "plan.iterate": method(
-    z.object({ id: z.string(), feedback: z.string().check(z.minLength(1)) }),
-    z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
+    () => z.object({ id: z.string(), feedback: z.string().check(z.minLength(1)) }),
+    () => z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
   ),
   "plan.merge": method(byId, yes("merging")),
   "chat.send": method(
-    z.object({ message: z.string() }),
-    z.object({ message_id: z.string(), response: z.string() }),
+    () => z.object({ message: z.string() }),
+    () => z.object({ message_id: z.string(), response: z.string() }),
   ),
   "chat.cancel": method(none, yes("cancelled")),
   "chat.clear": method(none, yes("cleared")),
-  "metrics.get": method(none, z.record(z.string(), z.unknown()), true),
+  "metrics.get": method(none, () => z.record(z.string(), z.unknown()), true),
 } as const;
 
 /** In the protocol's tables, and not built yet: these answer 1006. */

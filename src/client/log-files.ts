@@ -1,0 +1,21 @@
+// The daemon's log files, for who has to show them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export function logPath(dataDir: string): string {
+  return join(dataDir, "logs", "daemon.log");
+}
+
+/** What a daemon wrote to stderr: a crash that it could not log itself. */
+export function crashLogPath(dataDir: string): string {
+  return join(dataDir, "logs", "daemon.stderr");
+}
+
+/** The last lines of a file; none where it cannot be read. */
+export function tailOf(path: string, lines: number): string[] {
+  try {
+    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines);
+  } catch {
+    return [];
+  }
+}
