@@ -19,7 +19,7 @@ export function inspect(root) {
     ...sources.flatMap((source) => importProblems(root, inSource(root, source), source)),
     ...e2e.flatMap((source) => e2eProblems(root, relative(root, source.fileName), source)),
     ...unusedFiles(root, sources),
-    ...unusedExports(root, program, sources),
+    ...unusedExports(root, program, sources, others),
     ...deadConfigKeys(root, program, sources),
     ...packageProblems(root, sources, others),
     ...platformProblems(root, sources),

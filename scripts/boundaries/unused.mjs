@@ -29,11 +29,13 @@ export function unusedFiles(root, sources) {
 }
 
 /**
- * Exports that no other file of src/ (tests apart) uses. A type may be exported for its own file's
- * exported signatures. `@public` in the comment before a declaration exempts it; it says why.
+ * Exports that no other file of src/ (tests apart) uses. What its own file uses may be exported for a test;
+ * a type also for its own file's exported signatures. `@public` in the comment before a declaration exempts
+ * it; it says why.
  */
-export function unusedExports(root, program, sources) {
+export function unusedExports(root, program, sources, otherFiles) {
   const checker = program.getTypeChecker();
+  const tested = importedNames(otherFiles);
   const uses = collectUses(checker, sources);
   const problems = [];
   for (const source of sources) {
@@ -45,20 +47,37 @@ export function unusedExports(root, program, sources) {
       if (!declaration || declaration.getSourceFile() !== source || isPublic(declaration)) continue;
       const used = uses.get(symbol) ?? { elsewhere: false, here: false };
       const typeOnly = !(symbol.flags & ts.SymbolFlags.Value);
-      if (used.elsewhere || (typeOnly && used.here)) continue;
+      const forTest = tested.has(`${resolve(source.fileName)}#${symbol.name}`);
+      if (used.elsewhere || (used.here && (typeOnly || forTest))) continue;
       problems.push({
         file: relative(root, source.fileName).split(sep).join("/"),
         line: source.getLineAndCharacterOfPosition(declaration.getStart(source)).line + 1,
         what: used.here
-          ? `${symbol.name} is exported, and no other file of src/ uses it`
-          : `nothing in src/ uses ${symbol.name}`,
+          ? `${symbol.name} is exported, and no other file uses it`
+          : `nothing in src/ uses ${symbol.name}${forTest ? " but tests or scripts" : ""}`,
         remedy: used.here
-          ? "drop `export`; a test goes through what is used, or the declaration says `/** @public <why> */`"
-          : "connect it or remove it",
+          ? "drop `export`"
+          : `connect it or remove it${forTest ? ", or say in its comment why it is there: `@public <why>`" : ""}`,
       });
     }
   }
   return problems;
+}
+
+/** What tests and scripts import from other files, as `path#name`. */
+function importedNames(files) {
+  const names = new Set();
+  for (const file of files) {
+    ts.forEachChild(file, (node) => {
+      if (!ts.isImportDeclaration(node) || !ts.isStringLiteral(node.moduleSpecifier)) return;
+      const bindings = node.importClause?.namedBindings;
+      if (!bindings || !ts.isNamedImports(bindings)) return;
+      const target = resolve(dirname(file.fileName), node.moduleSpecifier.text);
+      for (const { name, propertyName } of bindings.elements)
+        names.add(`${target}#${(propertyName ?? name).text}`);
+    });
+  }
+  return names;
 }
 
 function collectUses(checker, sources) {

@@ -38,7 +38,10 @@ const bad: Record<string, string> = {
     export const all = 1;
     export const lonely = 2;
     export const inner = 3;
-    export const uses = inner;`,
+    export const uses = [inner, tested];
+    export const tested = 4;
+    export const onlyTested = 5;`,
+  "src/lib/all.test.ts": `import { onlyTested, tested } from "./all.ts";\nvoid [tested, onlyTested];`,
   "src/domain/config.ts": `import { readFileSync } from "node:fs";
     import { now } from "../lib/clock.ts";
     export type Config = { limits: { turns: number; dead: number }; env: string[] };
@@ -80,13 +83,14 @@ describe("each broken rule is named with its place and a remedy", () => {
     /^src\/main\.ts:1: imports daemon\/main\.ts although its role may not be chosen\n {2}use `await import/m,
     /^src\/lib\/all\.ts:1: re-exports \.\/clock\.ts\n {2}import from where/m,
     /^src\/lib\/all\.ts:3: nothing in src\/ uses lonely\n {2}connect it or remove it/m,
-    /^src\/lib\/all\.ts:4: inner is exported, and no other file of src\/ uses it\n {2}drop `export`/m,
+    /^src\/lib\/all\.ts:4: inner is exported, and no other file uses it\n {2}drop `export`/m,
+    /^src\/lib\/all\.ts:7: nothing in src\/ uses onlyTested but tests or scripts\n {2}connect it or remove it, or/m,
     /^src\/domain\/config\.ts:1: domain\/ imports node:fs\n {2}/m,
     /^src\/domain\/config\.ts:2: domain\/ may not import lib\/clock\.ts\n {2}domain\/ may import no other folder/m,
     /^src\/domain\/config\.ts:4: without the platform's types: .*process/m,
     /^src\/domain\/config\.ts:1: nothing reads the configuration key limits\.dead\n {2}give it its effect/m,
     /^src\/store\/open\.ts:1: store\/ may not import engine\/ports\.ts\n {2}import only its types/m,
-    /^src\/store\/open\.ts:2: imports the package yaml\n {2}only src\/config may/m,
+    /^src\/store\/open\.ts:2: imports the package yaml\n {2}only src\/config\b.* may/m,
     /^src\/store\/open\.ts:3: imports bun:ffi\n/m,
     /^src\/store\/open\.ts:4: imports the package unlisted\n {2}say in scripts\/boundaries\/table\.mjs/m,
     /^src\/store\/open\.ts:5: imports fs\n {2}write node:fs/m,

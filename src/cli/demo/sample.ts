@@ -7,8 +7,7 @@ import { gitAt } from "../../git/exec.ts";
 export const sampleBranch = "main";
 export const sampleCheck = "./test.sh";
 
-/** @public The demo's test runs the sample by itself. */
-export const sampleFiles: Readonly<Record<string, { text: string; executable?: boolean }>> = {
+const sampleFiles: Readonly<Record<string, { text: string; executable?: boolean }>> = {
   tally: {
     executable: true,
     text: `#!/bin/sh
