@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { LoopType } from "../domain/loop.ts";
+import "../domain/schema-messages.ts";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 
 const count = z.int().check(z.nonnegative());

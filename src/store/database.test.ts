@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { LooprError } from "../lib/errors.ts";
-import { loopRecord } from "../../test/support/records.ts";
+import { loopRecord } from "../../test/support/stored-records.ts";
 import { openDatabase } from "./database.ts";
 import { migrations } from "./schema.ts";
 import { openStore } from "./store.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Store, StoredEvent } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
-import { evidenceRecord, iterationRecord, loopRecord, runRecord } from "../../test/support/records.ts";
+import { evidenceRecord, iterationRecord, loopRecord, runRecord } from "../../test/support/stored-records.ts";
 import { openStore, type StoreOptions } from "./store.ts";
 
 const root = loopRecord();

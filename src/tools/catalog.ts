@@ -3,6 +3,7 @@
 import * as z from "zod/mini";
 import { PhaseArtifact, PlanArtifact, SpecArtifact } from "../domain/artifacts.ts";
 import type { LoopType } from "../domain/loop.ts";
+import "../domain/schema-messages.ts";
 
 export const lanes = ["no-net", "net", "heavy"] as const;
 export const Lane = z.enum(lanes);

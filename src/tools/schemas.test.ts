@@ -39,5 +39,14 @@ test("parameters with a default are not required, also within lists; inner objec
 test("the bytes are the same each time", () => {
   const bytes = () => JSON.stringify((Object.keys(tools) as ToolName[]).map(toolSchema));
   expect(bytes()).toBe(bytes());
-  expect(Bun.hash(JSON.stringify(toolSchema("read_file"))).toString(16)).toMatchInlineSnapshot(`"1e783081fe377a0a"`);
+  expect(Bun.hash(JSON.stringify(toolSchema("read_file"))).toString(16)).toMatchInlineSnapshot(
+    `"1e783081fe377a0a"`,
+  );
+});
+
+test("a wrong parameter is described well enough to be mended", () => {
+  const { error } = z.safeParse(tools.read_file.parameters, { path: 3, ofset: 1 });
+  const problems = error ? z.prettifyError(error) : "";
+  expect(problems).toContain("expected string, received number");
+  expect(problems).toContain('Unrecognized key: "ofset"');
 });

@@ -1,0 +1,390 @@
+// What only the adapter over HTTP does: the request, retries, what breaks, keys.
+import { afterEach, expect, test } from "bun:test";
+import { createServer, type AddressInfo } from "node:net";
+import type { ContentBlock, Model, TurnRequest } from "../engine/ports.ts";
+import { LooprError } from "../lib/errors.ts";
+import {
+  errorEvent,
+  garbage,
+  hang,
+  modelServer,
+  rateLimited,
+  reset,
+  status,
+  text,
+  thinking,
+  tool,
+  truncated,
+  turn,
+  type Handler,
+  type ModelServer,
+  type Reply,
+} from "../../test/support/model-server.ts";
+import { turnRequest } from "../../test/support/turn-request.ts";
+import { CallLimiter } from "./limiter.ts";
+import { createModel } from "./models.ts";
+import { costOf } from "./pricing.ts";
+
+const key = "sk-test-0123456789";
+const never = new AbortController().signal;
+let server: ModelServer | null = null;
+afterEach(async () => {
+  await server?.close();
+  server = null;
+});
+
+interface Options {
+  limiter?: CallLimiter;
+  baseUrl?: string;
+}
+const start = async (script: Reply[] | Handler, options: Options = {}): Promise<Model> => {
+  server = await modelServer(script);
+  return createModel({
+    provider: "anthropic",
+    credentials: { api_key: key, base_url: options.baseUrl ?? server.url },
+    script: null,
+    limiter: options.limiter ?? new CallLimiter(10),
+    env: { LOOPR_MODEL_RETRY_MS: "1" },
+  });
+};
+const ask = (model: Model, over: Partial<TurnRequest> = {}, signal = never, onText = (_: string) => {}) =>
+  model.turn(turnRequest(over), signal, onText);
+const failureOf = async (work: Promise<unknown>): Promise<LooprError> => {
+  const error: unknown = await work.catch((thrown: unknown) => thrown);
+  if (error instanceof LooprError) return error;
+  throw new Error(`expected a LooprError, got ${String(error)}`);
+};
+const requests = () => server?.requests ?? [];
+
+test("asks for what the turn says, with the key, as a stream", async () => {
+  const model = await start([text("ok")]);
+  await ask(model, { max_tokens: 77, model: "claude-x" });
+  const [request] = requests();
+  expect(request?.key).toBe(key);
+  expect(request?.body).toMatchObject({ model: "claude-x", max_tokens: 77, stream: true });
+  expect(request?.system).toBe("You write code.");
+  expect(request?.tools).toEqual(["read_file", "write_file"]);
+  expect(request?.prompt).toBe("Add a greeting.");
+  expect(server?.refused).toEqual([]);
+});
+
+const marked = (value: unknown): string[] => {
+  const found: string[] = [];
+  JSON.stringify(value, (name, inner: unknown) => {
+    if (typeof inner === "object" && inner !== null && "cache_control" in inner) {
+      const block = inner as unknown as { type: string; text?: string; content?: string };
+      found.push(block.text ?? block.content ?? `${name} ${block.type}`);
+    }
+    return inner;
+  });
+  return found.sort();
+};
+
+test("marks for the cache what stays the same, and where the next turn goes on", async () => {
+  const model = await start([text("ok"), text("ok")]);
+  const messages = [
+    turnRequest().messages[0],
+    {
+      role: "assistant" as const,
+      content: [{ type: "tool_use" as const, id: "a", name: "glob", input: {} }],
+    },
+    {
+      role: "user" as const,
+      content: [{ type: "tool_result" as const, tool_use_id: "a", content: "one", is_error: true }],
+    },
+    {
+      role: "assistant" as const,
+      content: [{ type: "tool_use" as const, id: "b", name: "glob", input: {} }],
+    },
+    {
+      role: "user" as const,
+      content: [{ type: "tool_result" as const, tool_use_id: "b", content: "two", is_error: false }],
+    },
+  ].filter((message) => message !== undefined);
+  await ask(model);
+  await ask(model, { messages });
+  expect(marked(requests()[0]?.body)).toEqual(["Add a greeting.", "You write code."]);
+  expect(marked(requests()[1]?.body)).toEqual(["You write code.", "one", "two"]);
+  expect(requests()[1]?.results).toEqual([{ id: "b", content: "two", isError: false }]);
+  expect(messages[2]?.content[0]).not.toHaveProperty("cache_control");
+});
+
+test("thinking goes back unchanged, in its place; a turn that ends in it is mended", async () => {
+  const model = await start([
+    [thinking("hm, a file", "c2ln"), text("Writing."), tool("glob", { pattern: "*" }, "t1")],
+    text("ok"),
+    text("ok"),
+  ]);
+  const { content } = await ask(model);
+  expect(content.map((block) => block.type)).toEqual(["thinking", "text", "tool_use"]);
+  expect(content[0]).toMatchObject({ text: "hm, a file" });
+  const [prompt] = turnRequest().messages;
+  const result: ContentBlock = { type: "tool_result", tool_use_id: "t1", content: "", is_error: false };
+  if (!prompt) throw new Error("no prompt");
+  // Through JSON, as a conversation that was written down.
+  const written = JSON.parse(JSON.stringify(content)) as ContentBlock[];
+  await ask(model, {
+    messages: [prompt, { role: "assistant", content: written }, { role: "user", content: [result] }],
+  });
+  expect(requests()[1]?.messages[1]?.["content"]).toEqual([
+    { type: "thinking", thinking: "hm, a file", signature: "c2ln" },
+    { type: "text", text: "Writing." },
+    { type: "tool_use", id: "t1", name: "glob", input: { pattern: "*" } },
+  ]);
+  const cut = content.slice(0, 1);
+  await ask(model, {
+    messages: [
+      prompt,
+      { role: "assistant", content: cut },
+      { role: "user", content: [{ type: "text", text: "Go on." }] },
+    ],
+  });
+  expect(requests()[2]?.messages[1]?.["content"]).toEqual([{ type: "text", text: "(nothing)" }]);
+  expect(server?.refused).toEqual([]);
+});
+
+test("text without words is neither passed on nor sent", async () => {
+  const model = await start([[text("  \n"), tool("glob", {}, "t1")], text("ok")]);
+  const { content } = await ask(model);
+  expect(content.map((block) => block.type)).toEqual(["tool_use"]);
+  await ask(model, {
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "text", text: " " },
+          { type: "text", text: "x" },
+        ],
+      },
+    ],
+  });
+  expect(requests()[1]?.prompt).toBe("x");
+});
+
+const answer = text("a fairly long answer in several pieces");
+test.each<[string, Reply]>([
+  ["429 with retry-after in seconds", rateLimited(0)],
+  ["429 with retry-after as a date", rateLimited(new Date(0).toUTCString())],
+  ["429 without retry-after", status(429)],
+  ["408", status(408)],
+  ["500", status(500, "Internal")],
+  ["502 with a page of a proxy", garbage("<html>502</html>", "text/html")],
+  ["503", status(503)],
+  ["529", status(529, "Overloaded")],
+  ["an error event in the stream", errorEvent(answer)],
+  ["a stream that ends before its message", truncated(answer, 4)],
+  ["a stream that ends without its last event", truncated(answer, 9)],
+  ["a stream of nothing", truncated(answer, 0)],
+  ["a connection reset before the answer", reset()],
+  ["a connection reset in the middle", reset(answer)],
+  ["garbage", garbage("event: message_start\ndata: {not json\n\n")],
+  ["a malformed event", garbage('event: message_start\ndata: {"type":"message_start"}\n\n')],
+  [
+    "events out of order",
+    garbage(
+      'event: content_block_delta\ndata: {"type":"content_block_delta","index":3,"delta":{"type":"text_delta","text":"x"}}\n\n',
+    ),
+  ],
+  ["JSON where a stream was asked for", garbage('{"type":"message"}', "application/json")],
+])("asks again after %s", async (_name, fault) => {
+  const model = await start([fault, fault, answer]);
+  const result = await ask(model);
+  expect(result.content).toEqual([answer as ContentBlock]);
+  expect(result.retries).toBe(2);
+  expect(requests()).toHaveLength(3);
+});
+
+test.each<[string, Reply, string, number, RegExp]>([
+  [
+    "401",
+    status(401, `key ${key} is bad`),
+    "model_auth",
+    1,
+    /401 authentication_error\): key \[key\] is bad/,
+  ],
+  ["402", status(402, "pay first"), "model_auth", 1, /pay first/],
+  ["403", status(403, "not yours"), "model_auth", 1, /not yours/],
+  ["400", status(400, "max_tokens: too many"), "model_rejected", 1, /max_tokens: too many/],
+  ["404", status(404, "model: claude-x"), "model_rejected", 1, /model: claude-x/],
+  ["413", status(413), "model_rejected", 1, /request_too_large/],
+  ["429 for good", rateLimited(0), "model_unreachable", 6, /6 attempts/],
+  ["429 for hours", rateLimited(7200), "model_unreachable", 1, /rate limit/],
+  [
+    "429 that says not to ask again",
+    status(429, "spent", { "x-should-retry": "false" }),
+    "model_unreachable",
+    1,
+    /spent/,
+  ],
+  ["500 for good", status(500, "oops"), "model_unreachable", 6, /oops \(6 attempts\)/],
+  ["529 for good", status(529), "model_unreachable", 6, /529 overloaded_error/],
+  ["truncated for good", truncated(answer), "model_unreachable", 6, /before the message was complete/],
+  ["reset for good", reset(), "model_unreachable", 6, /could not be reached, or broke off/],
+  ["no stream at all", garbage("<html>login</html>", "text/html"), "model_unreachable", 6, /base URL/],
+  [
+    "authentication error in the stream",
+    errorEvent(answer, "authentication_error"),
+    "model_auth",
+    1,
+    /authentication_error/,
+  ],
+  ["never an answer", hang(), "model_timeout", 2, /within 0.05 s/],
+  ["an answer that never goes on", hang(true), "model_timeout", 2, /within 0.05 s/],
+])(
+  "%s fails with its code after the right number of attempts, without the key",
+  async (_name, fault, code, attempts, message) => {
+    const model = await start(() => fault);
+    const failure = await failureOf(ask(model, { timeout_ms: attempts === 2 ? 50 : 60_000 }));
+    expect(failure.code).toBe(code);
+    expect(failure.message).toMatch(message);
+    expect(failure.hint).not.toBe("");
+    expect(requests()).toHaveLength(attempts);
+    expect(Bun.inspect(failure)).not.toContain(key);
+  },
+);
+
+test("a server that is not there: unreachable, named without what its URL keeps secret", async () => {
+  const closed = await freePort();
+  const model = await start([], { baseUrl: `http://user:secret@127.0.0.1:${closed}/anthropic` });
+  const failure = await failureOf(ask(model));
+  expect(failure.code).toBe("model_unreachable");
+  expect(failure.message).toContain(`http://127.0.0.1:${closed}`);
+  expect(Bun.inspect(failure)).not.toContain("secret");
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+test("a base URL that is none is found at once", () => {
+  const make = (base_url: string) => () =>
+    createModel({
+      provider: "anthropic",
+      credentials: { api_key: key, base_url },
+      script: null,
+      limiter: new CallLimiter(1),
+    });
+  expect(make("not a url")).toThrow("not an http(s) URL");
+  expect(make("file:///etc/passwd")).toThrow("not an http(s) URL");
+});
+
+test("what a broken answer cost is counted, and the listener is told that it broke", async () => {
+  const tokens = { input_tokens: 1000, output_tokens: 10, cache_read_input_tokens: 500 };
+  const model = await start([
+    { fault: "truncated", turn: turn(answer, { usage: tokens }), events: 4 },
+    turn(answer, { usage: tokens }),
+  ]);
+  const heard: string[] = [];
+  const result = await ask(model, {}, never, (part) => heard.push(part));
+  expect(result.usage).toEqual({ input: 2000, output: 11, cache_read: 1000, cache_write: 0 });
+  const whole = { input: 1000, output: 10, cache_read: 500, cache_write: 0 };
+  const broken = { ...whole, output: 1 };
+  expect(result.cost_usd).toBeCloseTo(
+    costOf("claude-sonnet-5-5", whole) + costOf("claude-sonnet-5-5", broken),
+    12,
+  );
+  expect(heard.join("")).toBe(`a fairly lon\n[the answer broke off]\n${(answer as { text: string }).text}`);
+});
+
+test("a 429 holds back every call to that provider, and no call to another", async () => {
+  const slept: number[] = [];
+  let now = 0;
+  const time = {
+    now: () => now,
+    sleep: async (ms: number) => {
+      slept.push(ms);
+      now += ms;
+    },
+  };
+  const limiter = new CallLimiter(10, time);
+  server = await modelServer((_, n) => (n === 0 ? rateLimited(90) : text("ok")));
+  const make = (base_url: string) =>
+    createModel({
+      provider: "anthropic",
+      credentials: { api_key: key, base_url },
+      script: null,
+      limiter,
+      time,
+    });
+  const first = ask(make(server.url));
+  const deadline = Date.now() + 10_000;
+  while (slept.length === 0 && Date.now() < deadline) await Bun.sleep(1);
+  expect(slept).toEqual([90_000]);
+  expect((await first).retries).toBe(1);
+  limiter.holdBack(`anthropic ${server.url}/`, 5000);
+  await ask(make(`${server.url}/v`)).catch(() => "404 of the other path");
+  expect(slept).toEqual([90_000]);
+  await ask(make(server.url));
+  expect(slept).toEqual([90_000, 5000]);
+});
+
+test("no more calls at once than the limiter allows, and a failed one frees its place", async () => {
+  let open = 0;
+  let most = 0;
+  const limiter = new CallLimiter(2);
+  const model = await start(
+    async (_, n) => {
+      most = Math.max(most, ++open);
+      await Bun.sleep(3);
+      open -= 1;
+      return n % 3 === 0 ? status(500) : text("ok");
+    },
+    { limiter },
+  );
+  await Promise.all(Array.from({ length: 12 }, () => ask(model)));
+  expect(most).toBe(2);
+});
+
+test("cancelling closes the connection and frees the place", async () => {
+  const limiter = new CallLimiter(1);
+  const model = await start((_, n) => (n === 0 ? hang(true) : text("ok")), { limiter });
+  const controller = new AbortController();
+  const asked = failureOf(ask(model, {}, controller.signal));
+  const waiting = failureOf(ask(model, {}, controller.signal));
+  const deadline = Date.now() + 10_000;
+  while (requests().length === 0 && Date.now() < deadline) await Bun.sleep(1);
+  controller.abort(new Error("the engine's own reason"));
+  expect([(await asked).code, (await waiting).code]).toEqual(["cancelled", "cancelled"]);
+  expect((await ask(model)).stop).toBe("end");
+  while (server?.aborted === 0 && Date.now() < deadline) await Bun.sleep(1);
+  expect(server?.aborted).toBe(1);
+});
+
+test("what a listener throws is passed on, and is no reason to ask again", async () => {
+  const model = await start([answer]);
+  const full = new LooprError("store_full", "no room");
+  const asked = ask(model, {}, never, () => {
+    throw full;
+  });
+  expect(await failureOf(asked)).toBe(full);
+  expect(requests()).toHaveLength(1);
+});
+
+test("nothing of the daemon's own ANTHROPIC_* counts, and it is left as it was", async () => {
+  const own = {
+    ANTHROPIC_API_KEY: "own-key",
+    ANTHROPIC_AUTH_TOKEN: "own-token",
+    ANTHROPIC_BASE_URL: "http://127.0.0.1:1",
+    ANTHROPIC_CUSTOM_HEADERS: "x-own: yes",
+    ANTHROPIC_LOG: "debug",
+  };
+  const before = Object.keys(own).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, own);
+  try {
+    const model = await start([text("ok")]);
+    await ask(model);
+    expect(requests()[0]?.key).toBe(key);
+    expect(requests()[0]?.headers["x-own"]).toBeUndefined();
+    expect(JSON.stringify(requests()[0]?.headers)).not.toContain("own-");
+    expect(process.env).toMatchObject(own);
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
+  }
+});
