@@ -126,9 +126,11 @@ class App {
 
   #dispatch(action: Action): void {
     if (this.#closed) return;
-    const before = this.#state;
-    const ticked = reduce(before, { type: "ticked", now: this.#options.clock.now() });
-    this.#state = reduce(ticked, action);
+    const ticked = reduce(this.#state, { type: "ticked", now: this.#options.clock.now() });
+    const next = reduce(ticked, action);
+    // Output of loops that are not on the screen, heartbeats: nothing to draw.
+    if (next === ticked && action.type !== "ticked") return;
+    this.#state = next;
     this.#options.screen.refresh();
     this.#fetch();
     this.#schedule();

@@ -58,7 +58,7 @@ test("whatever is done, the cursor stands between two characters", () => {
     fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
       let now = emptyField;
       for (const each of changes) {
-        now = edit(now, each as Edit);
+        now = edit(now, each);
         expect(now.at).toBeGreaterThanOrEqual(0);
         expect(now.at).toBeLessThanOrEqual(now.text.length);
         expect(now.text.isWellFormed()).toBe(true);

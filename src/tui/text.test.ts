@@ -1,6 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { cleanDiffLine, cleanLine, cleanOutputLine, cleanText, fit, widthOf, wrap, wrapHard } from "./text.ts";
+import {
+  cleanDiffLine,
+  cleanLine,
+  cleanOutputLine,
+  cleanText,
+  fit,
+  widthOf,
+  wrap,
+  wrapHard,
+} from "./text.ts";
 
 const anything = fc.string({ unit: "binary", maxLength: 60 });
 /** Pieces that terminals obey, between ordinary ones. */
@@ -8,11 +17,25 @@ const hostile = fc
   .array(
     fc.oneof(
       anything,
-      fc.constantFrom("\x1b[", "\x1b]0;", "\x07", "\x1b\\", "\x9b", "\r", "\t", "\u202e", "語", "👨‍👩‍👧", "é", "m", "1;31"),
+      fc.constantFrom(
+        "\x1b[",
+        "\x1b]0;",
+        "\x07",
+        "\x1b\\",
+        "\x9b",
+        "\r",
+        "\t",
+        "\u202e",
+        "語",
+        "👨‍👩‍👧",
+        "é",
+        "m",
+        "1;31",
+      ),
     ),
   )
   .map((parts) => parts.join(""));
-// eslint-disable-next-line no-control-regex
+
 const obeyed = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 
 describe("what others wrote is harmless", () => {

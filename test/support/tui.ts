@@ -292,6 +292,10 @@ export function screenText(xterm: Terminal): string[] {
   const { active } = xterm.buffer;
   return Array.from(
     { length: xterm.rows },
-    (_, row) => active.getLine(active.viewportY + row)?.translateToString(true) ?? "",
+    (_, row) =>
+      active
+        .getLine(active.viewportY + row)
+        ?.translateToString(true)
+        .trimEnd() ?? "",
   );
 }
