@@ -9,6 +9,8 @@ import { isDaemonLockHeld, liveIdentity } from "./probe.ts";
 
 /** Between the request, SIGTERM and SIGKILL. */
 const escalationMs = 3_000;
+/** Instead of the first, where it has already been silent for the handshake's 2 s. */
+const hungMs = 1_000;
 /** After SIGKILL: only the kernel can still be busy. */
 const killedMs = 5_000;
 const progressAfterMs = 5_000;
@@ -24,15 +26,16 @@ export type Stopped = { kind: "not_running" } | { kind: "stopped"; pid: number |
 /** Never starts a daemon. Throws `stop_failed`, or what `dial` throws of a listener that is no daemon of ours. */
 export async function stopDaemon(options: StopOptions): Promise<Stopped> {
   const dataDir = defaultDataDir(options.env);
+  const startedAtMs = Date.now();
   const dialled = await dialOrHung(options);
   if (dialled.kind === "absent" && !isDaemonLockHeld(dataDir)) return { kind: "not_running" };
   const target = await identityOf(dataDir);
-  const progress = progressReporter(options.onProgress, target);
+  const progress = progressReporter(options.onProgress, target, startedAtMs);
   const isGone = () => !isStillThere(dataDir, target);
   try {
     if (dialled.kind === "connected") await request(dialled);
     for (const [signal, waitMs] of [
-      [null, dialled.kind === "absent" ? 0 : escalationMs],
+      [null, { connected: escalationMs, hung: hungMs, absent: 0 }[dialled.kind]],
       ["SIGTERM", escalationMs],
       ["SIGKILL", killedMs],
     ] as const) {
@@ -112,7 +115,7 @@ async function waitUntil(condition: () => boolean, limitMs: number): Promise<boo
 function progressReporter(say: (text: string) => void, target: DaemonIdentity | null): { end(): void } {
   const started = Date.now();
   const timer = setInterval(() => {
-    const elapsedMs = Date.now() - started;
+    const elapsedMs = Date.now() - startedAtMs;
     if (elapsedMs < progressAfterMs) return;
     say(
       `waiting for the daemon${target ? ` (PID ${target.pid})` : ""} to end: ${Math.round(elapsedMs / 1000)} s`,
