@@ -1,8 +1,8 @@
 // From a created run to its exit code: followed by its events, with questions where a person is there to ask.
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
-import { plainLine } from "../lib/plain.ts";
-import { exitCodes, reportError, type CliContext } from "./context.ts";
+import { plain, plainLine } from "../lib/plain.ts";
+import { exitCodes, type CliContext } from "./context.ts";
 import { Follow } from "./follow.ts";
 import { shownState, stateName, styleOf } from "./format.ts";
 import { askAtGate, askToMerge, type Question } from "./gate-questions.ts";
@@ -121,8 +121,11 @@ export function showOutcome(
     context.say(line);
   }
   if (error === null) context.say(`  next    ${nextStep(outcome, short(outcome.root.id))}`);
-  else if (exitCode === exitCodes.waiting) context.note(`waiting: ${error.message}\n  hint: ${error.hint}`);
-  else reportError(context, error);
+  else {
+    const word = exitCode === exitCodes.waiting ? "waiting" : "error";
+    const hint = error.hint ? `\n  hint: ${plain(error.hint)}` : "";
+    context.note(`${word}: ${plain(error.message).trim()}${hint}`);
+  }
   return exitCode;
 }
 

@@ -89,6 +89,7 @@ function describe(error: unknown): { code: string; message: string; hint: string
 /** Failures of use or configuration, found by the daemon or by the command itself: exit 2. */
 const usageCodes = new Set([
   "usage",
+  "ambiguous_id",
   "config_invalid",
   "not_trusted",
   "not_a_repository",

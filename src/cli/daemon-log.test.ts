@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { failing, FakeDaemon, testContext, testPorts } from "../../test/support/fake-daemon.ts";
+import { GrowingFile, logLine } from "./daemon-log.ts";
+import { logs } from "./logs.ts";
+
+let home: string;
+let path: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "loopr-log-"));
+  mkdirSync(join(home, "logs"));
+  path = join(home, "logs", "daemon.log");
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const record = (message: string, more: object = {}) =>
+  JSON.stringify({ time: "2026-02-01T10:20:30.000Z", level: "info", message, ...more }) + "\n";
+
+describe("a line of the log", () => {
+  const style = { colour: false, unicode: true, columns: null };
+
+  test("is time, level, message and fields", () => {
+    const line = logLine(style, record("loop failed", { loop: "a1b2", n: 3, why: { a: 1 } }));
+    expect(line).toMatch(
+      /^2026-0[12]-\d\d \d\d:\d\d:30 {2}info {3}loop failed {2}loop=a1b2 n=3 why=\{"a":1\}$/,
+    );
+  });
+
+  test("that is no record is shown as it is, harmless", () => {
+    expect(logLine(style, "\x1b[31mBun has crashed")).toBe("Bun has crashed");
+    expect(logLine(style, '{"level":"info"}')).toBe('{"level":"info"}');
+  });
+});
+
+describe("a growing file", () => {
+  test("is read by whole lines, across its rotation and emptying", () => {
+    writeFileSync(path, "one\ntw");
+    const file = new GrowingFile(path);
+    expect(file.tail()).toEqual(["one"]);
+    appendFileSync(path, "o\n");
+    expect(file.more()).toEqual(["two"]);
+    expect(file.more()).toEqual([]);
+    appendFileSync(path, "three\n");
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, "four\n");
+    expect(file.more()).toEqual(["three", "four"]);
+    writeFileSync(path, "5\n");
+    expect(file.more()).toEqual(["5"]);
+  });
+
+  test("may not be there yet", () => {
+    const file = new GrowingFile(path);
+    expect(file.tail()).toEqual([]);
+    expect(file.more()).toEqual([]);
+    writeFileSync(path, "one\n");
+    expect(file.more()).toEqual(["one"]);
+  });
+});
+
+describe("loopr logs without an id", () => {
+  const portsHere = () => ({ ...testPorts(new FakeDaemon()), env: { LOOPR_HOME: home } });
+
+  test("shows the end of the log and needs no daemon", async () => {
+    writeFileSync(path, Array.from({ length: 500 }, (_, n) => record(`line ${n}`)).join(""));
+    const context = testContext();
+    const ports = portsHere();
+    ports.connect = () => Promise.reject(new Error("no daemon is needed"));
+    expect(await logs(context, [], {}, ports)).toBe(0);
+    expect(context.out).toHaveLength(200);
+    expect(context.out.at(-1)).toContain("line 499");
+  });
+
+  test("without a log says so", async () => {
+    const context = testContext();
+    expect(await logs(context, [], {}, portsHere())).toBe(0);
+    expect(context.notes.join()).toContain(path);
+  });
+
+  test("-f goes on until Ctrl-C", async () => {
+    writeFileSync(path, record("before"));
+    const context = testContext();
+    const ports = portsHere();
+    const ended = logs(context, [], { follow: true }, ports);
+    appendFileSync(path, record("after"));
+    const deadline = Date.now() + 10_000;
+    while (!context.out.some((line) => line.includes("after"))) {
+      expect(Date.now()).toBeLessThan(deadline);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    ports.interrupt();
+    expect(await ended).toBe(130);
+  });
+
+  test("--json gives the records", async () => {
+    writeFileSync(path, record("one") + "garbage\n");
+    const context = testContext({ json: true });
+    await logs(context, [], {}, portsHere());
+    expect(context.printed).toMatchObject([{ message: "one", level: "info" }, { message: "garbage" }]);
+  });
+
+  test("an iteration needs a loop", async () => {
+    expect((await failing(logs(testContext(), [], { iteration: "1" }, portsHere()))).message).toContain(
+      "needs a loop",
+    );
+  });
+});
