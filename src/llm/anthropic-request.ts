@@ -23,7 +23,7 @@ export function requestBody(request: TurnRequest): MessageCreateParamsStreaming 
     model: request.model,
     max_tokens: request.max_tokens,
     stream: true,
-    system: [{ type: "text", text: request.system, ...cached }],
+    ...(request.system.trim() !== "" && { system: [{ type: "text", text: request.system, ...cached }] }),
     messages,
     ...(request.tools.length > 0 && {
       tools: request.tools.map(({ name, description, input_schema }) => ({

@@ -81,7 +81,12 @@ export class StreamedAnswer {
     if (!this.#started) throw broken("no message: is the base URL that of an Anthropic API?");
     if (!this.#stopped) throw broken("an end before the message was complete");
     const content = this.#drafts.map(blockOf).filter((block) => block !== null);
-    return { content, stop: stopOf(this.#stopReason, content) };
+    const stop = stopOf(this.#stopReason, content);
+    // A refusal may break in upon a tool call, which then is none.
+    return {
+      content: stop === "refusal" ? content.filter((block) => block.type !== "tool_use") : content,
+      stop,
+    };
   }
 
   #apply(event: Event): void {

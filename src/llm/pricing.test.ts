@@ -13,6 +13,7 @@ test.each([
   ["claude-opus-4-8", 5, 25, 0.5, 6.25],
   ["claude-opus-4-20250514", 15, 75, 1.5, 18.75],
   ["claude-haiku-4-5-20251001", 1, 5, 0.1, 1.25],
+  ["claude-fable-5-2", 8, 40, 0.2, 10],
   ["claude-fable-5-1", 10, 50, 0.25, 12.5],
   ["us.anthropic.claude-opus-5-5-v1:0", 4, 20, 0.2, 5],
   ["anthropic/claude-sonnet-5-5", 2, 10, 0.1, 2.5],

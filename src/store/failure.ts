@@ -78,7 +78,8 @@ function full(path: string, cause: unknown): LooprError {
   return new LooprError(
     "store_full",
     `There is no room left for the store ${path}.`,
-    "Free space on that disk (or quota), or delete old runs with `loopr delete <id>`; nothing of the change was stored.",
+    "Nothing of the change was stored. Free space on that disk (or quota); where there is plenty, the store has " +
+      "reached its own bound: `loopr delete <id>` for old runs.",
     { cause },
   );
 }
