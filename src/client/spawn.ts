@@ -1,6 +1,6 @@
 // Starting a daemon in the background, and hearing from it how that went.
 import { spawn } from "node:child_process";
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";

@@ -112,8 +112,11 @@ async function waitUntil(condition: () => boolean, limitMs: number): Promise<boo
   return true;
 }
 
-function progressReporter(say: (text: string) => void, target: DaemonIdentity | null): { end(): void } {
-  const started = Date.now();
+function progressReporter(
+  say: (text: string) => void,
+  target: DaemonIdentity | null,
+  startedAtMs: number,
+): { end(): void } {
   const timer = setInterval(() => {
     const elapsedMs = Date.now() - startedAtMs;
     if (elapsedMs < progressAfterMs) return;
