@@ -83,3 +83,17 @@ export const frames = {
 export type Frame<N extends FrameName> = z.infer<(typeof frames)[N]>;
 export type Job = Frame<"Job">;
 export type JobResult = Frame<"Result">;
+
+export type AnyFrame = { [N in FrameName]: { name: N; payload: Frame<N> } }[FrameName];
+
+const frameNames = new Map(Object.entries(frameTypes).map(([name, type]) => [type as number, name]));
+
+/** A received frame, checked against its schema; a text that says what is wrong with it otherwise. */
+export function parseFrame(type: number, payload: unknown): AnyFrame | string {
+  const name = frameNames.get(type);
+  if (name === undefined) return `there is no frame of type 0x${type.toString(16).padStart(2, "0")}`;
+  const parsed = z.safeParse(frames[name as FrameName], payload);
+  if (parsed.success) return { name, payload: parsed.data } as AnyFrame;
+  const issue = parsed.error.issues[0];
+  return `a ${name} frame is not valid: ${issue?.message ?? ""} at ${issue?.path.join(".") ?? ""}`;
+}

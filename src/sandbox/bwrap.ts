@@ -1,0 +1,102 @@
+// The argument vector of bubblewrap. Pure: what exists, and where links lead, is decided in mounts.ts.
+import { join } from "node:path";
+
+/** One change to the file system that a job sees. The whole of it is there read-only to begin with. */
+export type Mount =
+  /** An empty, read-only directory in its place. */
+  | { kind: "empty"; path: string }
+  /** An empty directory of the job's own, gone with it. */
+  | { kind: "scratch"; path: string }
+  /** An empty, read-only file in its place. */
+  | { kind: "emptyFile"; path: string }
+  | { kind: "readonly"; path: string; from: string }
+  | { kind: "writable"; path: string };
+
+export interface BwrapRequest {
+  mounts: readonly Mount[];
+  net: boolean;
+  cwd: string;
+  /** The whole environment of the job. */
+  env: Readonly<Record<string, string>>;
+  /** Removed from the environment that bwrap itself was started with. */
+  unset: readonly string[];
+  /** Descriptor on which bwrap reports its child and the job's exit code. */
+  statusFd: number;
+  /** The first of the descriptors that read as empty; one is used up by each `emptyFile`. */
+  emptyFd: number;
+}
+
+/**
+ * The options, without `--` and the command. Meant for `--args`: on the command line everybody on the
+ * machine could read the environment.
+ */
+export function bwrapOptions(request: BwrapRequest): string[] {
+  const mounts = ordered(request.mounts);
+  let fd = request.emptyFd;
+  return [
+    // The job ends with its runner, has no terminal to type into, and no capability: root without
+    // `--cap-drop ALL` remounts `/` read-write.
+    ...["--die-with-parent", "--new-session", "--unshare-all"],
+    ...(request.net ? ["--share-net"] : []),
+    ...["--cap-drop", "ALL", "--json-status-fd", String(request.statusFd)],
+    ...request.unset.flatMap((name) => ["--unsetenv", name]),
+    ...Object.entries(request.env).flatMap(([name, value]) => ["--setenv", name, value]),
+    ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"],
+    ...mounts.flatMap((mount) => mountOptions(mount, () => String(fd++))),
+    // Only now: the mount points of what is bound inside an emptied directory had to be made first.
+    ...mounts.flatMap((mount) => (mount.kind === "empty" ? ["--remount-ro", mount.path] : [])),
+    ...["--chdir", request.cwd],
+  ];
+}
+
+/** How many empty descriptors `bwrapOptions` uses. */
+export function emptyFileCount(mounts: readonly Mount[]): number {
+  return ordered(mounts).filter((mount) => mount.kind === "emptyFile").length;
+}
+
+/** Whether `path` lies strictly below `directory`. Both absolute and normalised. */
+export function isBelow(path: string, directory: string): boolean {
+  return path !== directory && path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+function mountOptions(mount: Mount, nextFd: () => string): string[] {
+  switch (mount.kind) {
+    case "empty":
+    case "scratch":
+      return ["--tmpfs", mount.path];
+    case "emptyFile":
+      return ["--ro-bind-data", nextFd(), mount.path];
+    case "readonly":
+      return ["--ro-bind", mount.from, mount.path];
+    case "writable":
+      return ["--bind", mount.path, mount.path];
+  }
+}
+
+function hides(mount: Mount): boolean {
+  return mount.kind === "empty" || mount.kind === "scratch" || mount.kind === "emptyFile";
+}
+
+/**
+ * The innermost path wins, whatever kind it is: outer ones come first, since a later mount hides what is
+ * below it (a late `--tmpfs /tmp` would hide a worktree in `/tmp`). At the same path what opens wins over
+ * what hides, and read-only over writable. A mask inside a mask hides nothing more, and its mount point
+ * would not exist.
+ */
+function ordered(mounts: readonly Mount[]): Mount[] {
+  const depth = (mount: Mount) => join(mount.path, ".").split("/").length;
+  const sorted = [...mounts].sort(
+    (a, b) =>
+      depth(a) - depth(b) ||
+      Number(a.kind === "readonly") - Number(b.kind === "readonly") ||
+      (a.path < b.path ? -1 : 1),
+  );
+  const opened = new Set(sorted.filter((mount) => !hides(mount)).map((mount) => mount.path));
+  const kept: Mount[] = [];
+  for (const mount of sorted) {
+    const around = kept.findLast((outer) => outer.path === mount.path || isBelow(mount.path, outer.path));
+    if (hides(mount) && (opened.has(mount.path) || (around && hides(around)))) continue;
+    kept.push(mount);
+  }
+  return kept;
+}

@@ -1,0 +1,96 @@
+// What no job may read: credentials, and the home of Loopr.
+import { join, resolve } from "node:path";
+
+/**
+ * Places below a home directory where programs keep credentials. Directories and files; what does not
+ * exist is skipped when a sandbox is made.
+ */
+const secretsInHome = [
+  // Keys and agents.
+  ".ssh",
+  ".gnupg",
+  ".password-store",
+  ".local/share/keyrings",
+  ".local/share/kwalletd",
+  ".config/age",
+  ".config/sops",
+  ".config/op",
+  ".1password",
+  ".config/Bitwarden",
+  ".config/Bitwarden CLI",
+  ".vault-token",
+  // Clouds and clusters.
+  ".aws",
+  ".azure",
+  ".boto",
+  ".config/doctl",
+  ".config/flyctl",
+  ".config/gcloud",
+  ".config/rclone",
+  ".databrickscfg",
+  ".docker",
+  ".fly",
+  ".kube",
+  ".config/containers/auth.json",
+  ".config/netlify",
+  ".local/share/com.vercel.cli",
+  ".oci",
+  ".s3cfg",
+  ".terraform.d/credentials.tfrc.json",
+  ".terraformrc",
+  // Forges, registries and package managers.
+  ".bunfig.toml",
+  ".cargo/credentials",
+  ".cargo/credentials.toml",
+  ".composer/auth.json",
+  ".config/composer/auth.json",
+  ".config/gh",
+  ".config/git/credentials",
+  ".config/glab-cli",
+  ".config/hub",
+  ".config/pypoetry/auth.toml",
+  ".gem/credentials",
+  ".git-credentials",
+  ".m2/settings-security.xml",
+  ".netrc",
+  ".npmrc",
+  ".nuget/NuGet/NuGet.Config",
+  ".pypirc",
+  ".yarnrc.yml",
+  // Databases.
+  ".my.cnf",
+  ".pgpass",
+  // Model providers and other agents.
+  ".cache/huggingface/token",
+  ".claude",
+  ".claude.json",
+  ".codex",
+  ".config/anthropic",
+  ".config/openai",
+  ".gemini",
+  ".huggingface",
+  ".local/share/opencode/auth.json",
+  // Browsers and mail: sessions and passwords.
+  ".config/BraveSoftware",
+  ".config/chromium",
+  ".config/google-chrome",
+  ".config/microsoft-edge",
+  ".mozilla",
+  ".thunderbird",
+  // What was typed.
+  ".bash_history",
+  ".mysql_history",
+  ".node_repl_history",
+  ".psql_history",
+  ".python_history",
+  ".zsh_history",
+  // Loopr's own, where they are by default.
+  ".config/loopr",
+  ".loopr",
+] as const;
+
+/** The default deny list of a job: absolute paths, which need not exist. */
+export function defaultDeny(options: { home: string; dataDir: string }): string[] {
+  const paths = secretsInHome.map((path) => join(options.home, path));
+  return [...new Set([...paths, resolve(options.dataDir)])];
+}

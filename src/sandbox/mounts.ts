@@ -1,0 +1,160 @@
+// What a job may touch, looked up in the real file system just before the job starts: which of the
+// secrets exist, where the symbolic links lead, which of the host's sockets would be in reach.
+import { lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { isBelow, type Mount } from "./bwrap.ts";
+
+/** What the daemon says about a job's surroundings. Paths are absolute. */
+export interface Confinement {
+  /** Bound read-write; its `.git` read-only. */
+  worktree: string;
+  net: boolean;
+  write: readonly string[];
+  read: readonly string[];
+  deny: readonly string[];
+}
+
+/** Emptied in every sandbox. Sockets of the host and other people's files are there. */
+const emptied = ["/run", "/tmp", "/var/tmp"];
+const writableEmptied = new Set(["/tmp", "/var/tmp"]);
+const privateDirMode = 0o700;
+
+/** Throws `sandbox_refused` where a path is not what the daemon took it for. */
+export function resolveMounts(confinement: Confinement): Mount[] {
+  const { worktree } = confinement;
+  requireRealDirectory(worktree, "the worktree");
+  const mounts: Mount[] = [...masks(confinement), { kind: "writable", path: worktree }];
+  const git = gitEntry(worktree);
+  if (git) mounts.push({ kind: "readonly", path: git, from: git });
+  for (const directory of new Set(confinement.write)) {
+    mounts.push({ kind: "writable", path: madeDirectory(directory) });
+  }
+  const masked = mounts.filter((mount) => mount.kind === "empty" || mount.kind === "scratch");
+  for (const path of new Set([...confinement.read, ...resolverFiles(confinement.net)])) {
+    mounts.push(...readAgain(path, worktree, masked));
+  }
+  return [...mounts, ...socketMasks(mounts)];
+}
+
+function masks(confinement: Confinement): Mount[] {
+  const found = new Map<string, Mount>();
+  for (const path of emptied) {
+    const real = realPath(path);
+    if (real && kindOf(real) === "directory") {
+      found.set(real, { kind: writableEmptied.has(path) ? "scratch" : "empty", path: real });
+    }
+  }
+  for (const path of confinement.deny) {
+    const real = realPath(path);
+    const kind = real === null ? "absent" : kindOf(real);
+    if (real === null || kind === "absent" || found.has(real)) continue;
+    found.set(real, { kind: kind === "directory" ? "empty" : "emptyFile", path: real });
+  }
+  return [...found.values()];
+}
+
+/**
+ * Binds that make a path visible again which the masks have hidden. A path that is itself a mask, such as
+ * `/tmp` as an entry of PATH, stays masked.
+ */
+function readAgain(path: string, worktree: string, masked: readonly Mount[]): Mount[] {
+  const real = realPath(path);
+  if (real === null) return [];
+  const hidden = (target: string) =>
+    masked.some((mask) => isBelow(target, mask.path)) && !masked.some((mask) => mask.path === target);
+  return [...new Set([real, path])]
+    .filter((target) => target !== worktree && !isBelow(target, worktree) && hidden(target))
+    .map((target) => ({ kind: "readonly" as const, path: target, from: real }));
+}
+
+/** On many systems /etc/resolv.conf leads into /run, which is masked; without it there is no DNS. */
+function resolverFiles(net: boolean): string[] {
+  const real = net ? realPath("/etc/resolv.conf") : null;
+  return real ? [real] : [];
+}
+
+/**
+ * A read-only bind does not keep a job from connecting to a Unix socket. The well-known places are
+ * emptied; any other socket that the host has bound now is covered one by one.
+ */
+function socketMasks(mounts: readonly Mount[]): Mount[] {
+  let table;
+  try {
+    table = readFileSync("/proc/net/unix", "utf8");
+  } catch {
+    return [];
+  }
+  const paths = table.split("\n").flatMap((line) => /(?:\S+\s+){7}(\/.*)$/.exec(line)?.[1] ?? []);
+  return [...new Set(paths)]
+    .filter((path) => !path.startsWith("/dev/") && !isHidden(path, mounts) && isSocket(path))
+    .flatMap((path) => realPath(path) ?? [])
+    .filter((path) => !isHidden(path, mounts))
+    .map((path) => ({ kind: "emptyFile" as const, path }));
+}
+
+/** Whether the innermost mount around a path is a mask. */
+function isHidden(path: string, mounts: readonly Mount[]): boolean {
+  const around = mounts.filter((mount) => mount.path === path || isBelow(path, mount.path));
+  const innermost = around.sort((a, b) => b.path.length - a.path.length)[0];
+  return innermost !== undefined && innermost.kind !== "writable" && innermost.kind !== "readonly";
+}
+
+/** The worktree's `.git`, a file in a linked worktree; null where there is none. */
+function gitEntry(worktree: string): string | null {
+  const path = `${worktree}/.git`;
+  const kind = kindOf(path);
+  if (kind === "absent") return null;
+  if (kind === "file" || kind === "directory") return path;
+  throw refused(`${path} has been replaced by something that is neither a file nor a directory`);
+}
+
+function madeDirectory(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: privateDirMode });
+  } catch (cause) {
+    throw refused(`the writable directory ${path} cannot be made: ${messageOf(cause)}`);
+  }
+  requireRealDirectory(path, "the writable directory");
+  return path;
+}
+
+/** An earlier job may have put a link in the place of a directory that it could write to. */
+function requireRealDirectory(path: string, what: string): void {
+  const real = realPath(path);
+  if (real === null) throw refused(`${what} ${path} does not exist`);
+  if (real !== path) throw refused(`${what} ${path} is reached through a symbolic link (it is ${real})`);
+  if (kindOf(path) !== "directory") throw refused(`${what} ${path} is not a directory`);
+}
+
+function refused(message: string): LooprError {
+  return new LooprError(
+    "sandbox_refused",
+    message,
+    "restore the directory, or remove it so that it is made again",
+  );
+}
+
+function realPath(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null; // absent, a loop of links, or not ours to see: a job cannot see it either
+  }
+}
+
+function kindOf(path: string): "absent" | "directory" | "file" | "other" {
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() ? "directory" : stat.isFile() ? "file" : "other";
+  } catch (error) {
+    return systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR" ? "absent" : "other";
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
