@@ -213,14 +213,15 @@ test("killed with -9 between and during commits, the store holds exactly the ack
   );
   for (let round = 0; round < 3; round++) {
     const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+    const closed = once(child, "close");
     let output = "";
-    await new Promise<void>((resolve) => {
+    const enough = new Promise<void>((resolve) => {
       child.stdout.on("data", (data: Buffer) => {
         output += data.toString();
         if (output.split("\n").length > 20) resolve();
       });
     });
-    const closed = once(child, "close");
+    await Promise.race([enough, closed]);
     child.kill("SIGKILL");
     await closed;
     const acknowledged = Number(output.trimEnd().split("\n").at(-1));
