@@ -9,6 +9,7 @@ import { count, waitingText } from "./narrate.ts";
 import { readOutcome } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop, type Resolved } from "./resolve.ts";
+import { createScreen } from "./screen.ts";
 import { withSession } from "./session.ts";
 
 type Typed = Record<string, unknown>;
@@ -19,12 +20,13 @@ export async function pause(
   _typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
-  return act(context, args, ports, async (client, resolved) => {
-    const result = await client.call("loop.pause", { id: resolved.loop.id });
-    context.say(`Paused ${named(resolved)}${withDescendants(resolved)}`);
-    context.say(`  next: loopr resume ${resolved.short(resolved.loop.id)}`);
-    return result;
-  });
+  return act(context, args, ports, async (client, resolved) => ({
+    result: await client.call("loop.pause", { id: resolved.loop.id }),
+    says: [
+      `Paused ${named(resolved)}${withDescendants(resolved)}`,
+      `  next: loopr resume ${resolved.short(resolved.loop.id)}`,
+    ],
+  }));
 }
 
 export async function resume(
@@ -37,9 +39,13 @@ export async function resume(
     const result = await client.call("loop.resume", { id: resolved.loop.id });
     const { loop } = await client.call("loop.get", { id: resolved.loop.id });
     const waiting = waitingText(loop);
-    context.say(`Resumed ${named(resolved)}: ${stateName(shownState(loop))}${waiting ? `, ${waiting}` : ""}`);
-    context.say(`  next: loopr watch ${resolved.short(loop.root_id)}`);
-    return result;
+    return {
+      result,
+      says: [
+        `Resumed ${named(resolved)}: ${stateName(shownState(loop))}${waiting ? `, ${waiting}` : ""}`,
+        `  next: loopr watch ${resolved.short(loop.root_id)}`,
+      ],
+    };
   });
 }
 
@@ -50,10 +56,14 @@ export async function cancel(
   ports: CliPorts = createPorts(),
 ): Promise<number> {
   return act(context, args, ports, async (client, resolved) => {
-    const result = await client.call("loop.cancel", { id: resolved.loop.id });
-    context.say(`Cancelled ${named(resolved)}${withDescendants(resolved)}`);
-    if (resolved.loop.branch) context.say(`  what is integrated stays on ${plainLine(resolved.loop.branch)}`);
-    return result;
+    const { branch } = resolved.loop;
+    return {
+      result: await client.call("loop.cancel", { id: resolved.loop.id }),
+      says: [
+        `Cancelled ${named(resolved)}${withDescendants(resolved)}`,
+        ...(branch ? [`  what is integrated stays on ${plainLine(branch)}`] : []),
+      ],
+    };
   });
 }
 
@@ -64,10 +74,14 @@ export async function remove(
   ports: CliPorts = createPorts(),
 ): Promise<number> {
   return act(context, args, ports, async (client, resolved) => {
-    const result = await client.call("loop.delete", { id: resolved.loop.id });
-    context.say(`Deleted ${named(resolved)}${withDescendants(resolved)}`);
-    if (resolved.loop.branch) context.say(`  its branch ${plainLine(resolved.loop.branch)} stays`);
-    return result;
+    const { branch } = resolved.loop;
+    return {
+      result: await client.call("loop.delete", { id: resolved.loop.id }),
+      says: [
+        `Deleted ${named(resolved)}${withDescendants(resolved)}`,
+        ...(branch ? [`  its branch ${plainLine(branch)} stays`] : []),
+      ],
+    };
   });
 }
 
@@ -97,15 +111,25 @@ export async function merge(
   });
 }
 
+/** Most requests are answered before a person could read that they are waited for. */
+const slowMs = 1000;
+
 async function act(
   context: CliContext,
   args: readonly string[],
   ports: CliPorts,
-  request: (client: Client, resolved: Resolved) => Promise<object>,
+  request: (client: Client, resolved: Resolved) => Promise<{ result: object; says: string[] }>,
 ): Promise<number> {
   return withSession(context, ports, {}, async ({ client }) => {
-    const resolved = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
-    const result = await request(client, resolved);
+    const style = styleOf(context, ports.env);
+    const resolved = await resolveLoop(client, args[0] ?? "", style);
+    const screen = createScreen(context, style, ports.now);
+    const slow = setTimeout(() => screen.status("waiting until what runs has ended"), slowMs);
+    const { result, says } = await request(client, resolved).finally(() => {
+      clearTimeout(slow);
+      screen.close();
+    });
+    for (const line of says) context.say(line);
     if (context.json) context.print({ id: resolved.loop.id, ...result });
     return exitCodes.done;
   });

@@ -11,7 +11,7 @@ import { conclude } from "./conclude.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { makeSample, sampleBranch, sampleCheck } from "./demo/sample.ts";
 import { demoRequest, demoScript } from "./demo/script.ts";
-import { runEnvironment } from "./environment.ts";
+import { runEnvironment } from "../lib/run-environment.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
 import { withSession, type Session } from "./session.ts";

@@ -6,7 +6,7 @@ import { RpcError } from "../protocol/errors.ts";
 import type { Result } from "../protocol/methods.ts";
 import { conclude, showOutcome, startTelling } from "./conclude.ts";
 import { exitCodes, type CliContext } from "./context.ts";
-import { runEnvironment } from "./environment.ts";
+import { runEnvironment } from "../lib/run-environment.ts";
 import { shownState } from "./format.ts";
 import { runOptionsOf, taskOf, usage } from "./options.ts";
 import { isSettled, readOutcome } from "./outcome.ts";

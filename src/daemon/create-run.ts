@@ -16,7 +16,7 @@ import type { Params } from "../protocol/methods.ts";
 import type { SandboxProbe } from "../sandbox/probe.ts";
 import type { Caller } from "./handlers.ts";
 import type { Keyring } from "./keyring.ts";
-import { runEnvironment } from "./run-environment.ts";
+import { runEnvironment } from "../lib/run-environment.ts";
 
 const titleCharsMax = 72;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { runEnvironment } from "./environment.ts";
+import { runEnvironment } from "./run-environment.ts";
 
 test("only the allow-list and what env.pass names goes with a run", () => {
   const env = {

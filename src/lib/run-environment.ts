@@ -1,4 +1,5 @@
-// Which of the caller's environment variables a run's tools and checks get.
+// Which variables of a person's environment a run's tools and checks get. The client sends no others; the
+// daemon takes no others, whoever sends them.
 
 const names = new Set([
   "HOME",
@@ -17,12 +18,13 @@ const patterns = [
   /^SSL_CERT_[A-Z]+$/,
   /^(?:https?|all|no|ftp)_proxy$/i,
 ];
-/** Never passed on, whatever the configuration says. */
+/** Never passed on, whatever the configuration says: keys go by `initialize` only. */
 const secrets = /^(?:LOOPR_|(?:ANTHROPIC|OPENAI)_(?:API_KEY|AUTH_TOKEN)$)/;
 
+/** An allow-list, and the names in `env.pass`. */
 export function runEnvironment(
   env: Readonly<Record<string, string | undefined>>,
-  pass: readonly string[],
+  pass: readonly string[] = [],
 ): Record<string, string> {
   const chosen: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
