@@ -71,8 +71,10 @@ export async function createRun(
   if (waived) warnings.push("unverified: no check runs (--no-check)");
   if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
   const blocked = await opened.repository.targetBlocked(target.branch);
-  if (blocked)
-    warnings.push(`${blocked.message}; the run does not touch it, but cannot be merged until it is clean`);
+  if (blocked) {
+    const what = blocked.message.replace(/\.$/, "");
+    warnings.push(`${what}; the run does not touch it, but cannot be merged until that is settled`);
+  }
 
   const run: Run = {
     id: newLoopId(now),

@@ -1,6 +1,7 @@
 // The keys that clients have brought, in memory only. A run remembers which of them pays for it by a salted
 // fingerprint, never by the key.
 import { randomBytes } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
@@ -17,6 +18,7 @@ type RunCredentials = NonNullable<Run["credentials"]>;
 export class Keyring {
   readonly #salt: string;
   readonly #keys = new Map<string, Key>();
+  readonly #added = new EventEmitter().setMaxListeners(0);
 
   constructor(dataDir: string) {
     this.#salt = readSalt(join(dataDir, "salt"));
@@ -26,6 +28,7 @@ export class Keyring {
   add(key: Key): RunCredentials {
     const id = fingerprint(key.api_key, this.#salt);
     this.#keys.set(id, key);
+    this.#added.emit("added");
     return { provider: key.provider, base_url: key.base_url, fingerprint: id };
   }
 
@@ -33,6 +36,16 @@ export class Keyring {
   keyOf(run: Run): Key | null {
     const key = run.credentials ? this.#keys.get(run.credentials.fingerprint) : undefined;
     return key && run.credentials ? { ...key, base_url: run.credentials.base_url } : null;
+  }
+
+  /** What `find` finds, as soon as a key that is brought makes it find something; null after `ms`. */
+  async waitFor(find: () => Key | null, ms: number, signal: AbortSignal): Promise<Key | null> {
+    const late = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    for (;;) {
+      const key = find();
+      if (key !== null || ms === 0 || late.aborted) return key;
+      await once(this.#added, "added", { signal: late }).catch(() => {}); // too late: looked for once more
+    }
   }
 
   get size(): number {

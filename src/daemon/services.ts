@@ -1,6 +1,34 @@
-// Everything behind the protocol, built once.
+// Everything behind the protocol, built once: store, git, runners, models, engine.
+import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { loadConfig } from "../config/load.ts";
+import { defaultConfig, type Config } from "../domain/config.ts";
+import type { Run } from "../domain/run.ts";
+import { Engine } from "../engine/engine.ts";
+import type { Model } from "../engine/ports.ts";
+import { createGit } from "../git/git.ts";
+import { systemClock } from "../lib/clock.ts";
+import { LooprError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
-import type { Services } from "./ports.ts";
+import { ownProgram } from "../lib/self.ts";
+import { CallLimiter } from "../llm/limiter.ts";
+import { createModel } from "../llm/models.ts";
+import { defaultDeny } from "../sandbox/deny.ts";
+import { sweepOrphanJobs } from "../sandbox/orphans.ts";
+import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
+import { openStore } from "../store/store.ts";
+import { resolveCredentials } from "../config/credentials.ts";
+import { Keyring } from "./keyring.ts";
+import { loopHandlers } from "./loop-handlers.ts";
+import type { EphemeralEvent, Services } from "./ports.ts";
+import { createRunnerHost } from "./runner-host.ts";
+
+/**
+ * A client that starts the daemon brings its keys a moment later: that long a run that was interrupted waits
+ * for them before it says that it waits.
+ */
+const credentialsGraceMs = 2_000;
 
 export interface ServiceOptions {
   dataDir: string;
@@ -9,16 +37,139 @@ export interface ServiceOptions {
   ownKeys: boolean;
 }
 
-export function createServices(_options: ServiceOptions): Services {
-  return {
-    handlers: {},
-    events: { lastSeq: () => 0, events: () => [], onEvents: () => () => {} },
-    onEphemeral: () => () => {},
-    counts: () => ({}),
-    llmReady: () => false,
-    recover: async () => {},
-    start: () => {},
-    onClientCredentials: () => {},
-    stop: async () => {},
+export function createServices(options: ServiceOptions): Services {
+  const { dataDir, log } = options;
+  const store = openStore(join(dataDir, "loopr.db"), {
+    onProblem: (error) => {
+      log.warn(error.message);
+    },
+  });
+  const git = createGit();
+  const keyring = new Keyring(dataDir);
+  const keyEnvironment = options.ownKeys ? process.env : {};
+  const config = userConfig(dataDir, log);
+  const jobs = createRunnerHost({ command: [...ownProgram(), "runner"], dataDir, log });
+  const limiter = new CallLimiter(config.concurrency.model_calls);
+  const listeners = new Set<(event: EphemeralEvent) => void>();
+  const models = new Map<string, Model>();
+  const startedAt = Date.now();
+  const graceLeftMs = () => Math.max(0, startedAt + credentialsGraceMs - Date.now());
+  let probe: Promise<SandboxProbe> | null = null;
+
+  const keyOf = (run: Run) => {
+    const known = keyring.keyOf(run);
+    if (known !== null || run.credentials === null) return known;
+    // Not brought by a client since the start, but perhaps in a file or in our own environment.
+    const own = resolveCredentials(run.config, null, keyEnvironment);
+    if (own !== null) keyring.add(own);
+    return keyring.keyOf(run);
   };
+  const engine = new Engine({
+    store,
+    git,
+    jobs,
+    clock: systemClock,
+    log,
+    limits: config.concurrency,
+    projectDir: (hash) => join(dataDir, "projects", hash),
+    deny: (run) => defaultDeny({ home: run.env["HOME"] ?? homedir(), dataDir }),
+    redact: (_run, text) => keyring.redact(text),
+    emit: (event, data) => {
+      for (const listener of listeners) listener({ event, data });
+    },
+    modelOf: async (run, signal) => {
+      const key = await keyring.waitFor(
+        () => keyOf(run),
+        run.credentials === null ? 0 : graceLeftMs(),
+        signal,
+      );
+      if (run.credentials !== null && key === null) return null;
+      const name = run.credentials?.fingerprint ?? run.id;
+      const cacheKey = `${name}:${run.credentials?.base_url ?? run.config.llm.script ?? ""}`;
+      const model =
+        models.get(cacheKey) ??
+        createModel({
+          provider: run.config.llm.provider,
+          credentials: key,
+          script: run.config.llm.script,
+          limiter,
+        });
+      models.set(cacheKey, model);
+      return model;
+    },
+  });
+
+  return {
+    handlers: loopHandlers({
+      engine,
+      store,
+      git,
+      dataDir,
+      keyring,
+      keyEnvironment,
+      startedAt,
+      now: Date.now,
+      // A sandbox that works goes on working; one that does not may be mended at any time.
+      probeSandbox: async () => {
+        probe ??= probeSandbox();
+        const result = await probe;
+        if (!result.ok) probe = null;
+        return result;
+      },
+      rebindCredentials: (rootId, caller) => {
+        const run = engine.ledger.run(rootId);
+        if (run.credentials === null || keyOf(run) !== null) return;
+        const key = resolveCredentials(run.config, caller.credentials, keyEnvironment);
+        if (key !== null) engine.ledger.updateRun(rootId, { credentials: keyring.add(key) });
+      },
+    }),
+    events: store,
+    onEphemeral: (listener) => {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    counts: () => {
+      const counts: Record<string, number> = {};
+      for (const loop of engine.ledger.all()) counts[loop.status] = (counts[loop.status] ?? 0) + 1;
+      return counts;
+    },
+    llmReady: () => keyring.size > 0 || config.llm.provider === "scripted",
+    recover: async (progress) => {
+      mkdirSync(join(dataDir, "projects"), { recursive: true, mode: 0o700 });
+      await sweepOrphanJobs(dataDir);
+      const recovered = engine.recover();
+      if (recovered > 0) progress(`recovered ${recovered} interrupted loop${recovered === 1 ? "" : "s"}`);
+    },
+    start: () => {
+      engine.start();
+    },
+    onClientCredentials: (credentials) => {
+      if (!credentials.anthropic?.api_key) return;
+      keyring.add({
+        provider: "anthropic",
+        api_key: credentials.anthropic.api_key,
+        base_url: credentials.anthropic.base_url ?? null,
+      });
+      engine.credentialsArrived((run) => keyring.keyOf(run) !== null);
+    },
+    stop: async () => {
+      await engine.stop();
+      await jobs.stop();
+      store.close();
+    },
+  };
+}
+
+/** The user's own settings for what is the daemon's, not a run's: concurrency. Broken ones are told per run. */
+function userConfig(dataDir: string, log: Log): Config {
+  try {
+    return loadConfig({ env: process.env, projectRoot: null, projectHash: "", dataDir, explicit: null })
+      .config;
+  } catch (error) {
+    if (!(error instanceof LooprError)) throw error;
+    log.warn(`the user's configuration cannot be used: ${error.message}`);
+    return defaultConfig;
+  }
 }

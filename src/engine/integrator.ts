@@ -120,14 +120,11 @@ export class Integrator {
   async #step(rootId: string): Promise<void> {
     const { ledger } = this.#parts;
     if (ledger.run(rootId).blocked) return;
-    for (const loop of ledger.loopsOf(rootId)) {
-      if (
-        loop.loop_type === "code" &&
-        loop.status === "complete" &&
-        loop.context.integrated_commit === null
-      ) {
-        await this.#integrate(loop.id);
-      }
+    // Looked up afresh each time: others complete while one is integrated.
+    for (;;) {
+      const next = ledger.loopsOf(rootId).find(awaitsIntegration);
+      if (!next) break;
+      await this.#integrate(next.id);
     }
     const root = ledger.loop(rootId);
     const run = ledger.run(rootId);
@@ -275,6 +272,10 @@ export class Integrator {
       if (workspace && existsSync(workspace.directoryOf(loop.id))) await cleanUp(loop, workspace);
     }
   }
+}
+
+function awaitsIntegration(loop: Loop): boolean {
+  return loop.loop_type === "code" && loop.status === "complete" && loop.context.integrated_commit === null;
 }
 
 /** Null where the repository is gone: then there is nothing to clean up in it. */

@@ -17,7 +17,7 @@ export interface EngineOptions {
   git: Git;
   jobs: Jobs;
   /** The model of a run; null where nobody has brought the key that pays for it. */
-  modelOf(run: Run): Promise<Model | null>;
+  modelOf(run: Run, signal: AbortSignal): Promise<Model | null>;
   /** Takes secrets of the run out of a text before it is recorded. */
   redact(run: Run, text: string): string;
   /** `projects/<hash>` in the home. */
@@ -25,7 +25,7 @@ export interface EngineOptions {
   /** What no job may read: secrets, and the home of Loopr. */
   deny(run: Run): string[];
   /** Events that are not stored. */
-  emit(event: string, data: unknown): void;
+  emit(event: "loop.output", data: { id: string; stream: string; text: string }): void;
   log: EngineLog;
 }
 

@@ -36,7 +36,8 @@ export async function runTask(parts: Parts, id: string, signal: AbortSignal): Pr
 async function run(parts: Parts, id: string, signal: AbortSignal): Promise<TaskEnd> {
   const { ledger } = parts;
   const loop = ledger.loop(id);
-  const model = await parts.modelOf(ledger.run(loop.root_id));
+  const model = await parts.modelOf(ledger.run(loop.root_id), signal);
+  signal.throwIfAborted();
   if (model === null) return waitForCredentials(loop, parts);
 
   let workspace = await openWorkspace(parts, ledger.run(loop.root_id));

@@ -1,7 +1,9 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
+import { join } from "node:path";
 import type { CheckResult } from "../domain/evidence.ts";
-import { classifyChanges, packageScriptsChanged } from "../domain/protected.ts";
+import { packageScripts, packageScriptsChanged } from "../domain/manifests.ts";
+import { classifyChanges } from "../domain/protected.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -39,6 +41,7 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
     changes,
     baseFiles,
     command: command ?? "",
+    indirect: await commandsBehind(workspace, work.base, command ?? ""),
     checkCwd: run.check_cwd,
     configured: run.config.validation.protected,
     mayChange: [...work.mayChange, ...run.may_change],
@@ -80,22 +83,11 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
   return { ...result, passed: true, layer: "check" };
 }
 
-/** package.json may change (a new dependency), what its scripts run may not. */
-async function changedPackageScripts(
-  workspace: Workspace,
-  work: Work,
-  changes: readonly { path: string }[],
-): Promise<string[]> {
-  const { repository, run } = workspace;
-  if (!/^\s*(?:npm|pnpm|yarn|bun)\b/.test(run.config.validation.command ?? "")) return [];
-  const found: string[] = [];
-  for (const { path } of changes) {
-    if (path !== "package.json" && !path.endsWith("/package.json")) continue;
-    const before = await repository.read(work.base, path);
-    const after = await repository.read(work.commit, path);
-    if (before !== null && packageScriptsChanged(before, after)) found.push(`${path} (its scripts)`);
-  }
-  return found;
+/** What the check runs by way of a script in package.json, as it was at the base. */
+async function commandsBehind(workspace: Workspace, base: string, command: string): Promise<string[]> {
+  const path = join(workspace.run.check_cwd, "package.json");
+  const manifest = await workspace.repository.read(base, path);
+  return manifest === null ? [] : packageScripts(manifest, command);
 }
 
 async function checkWithProtectedAtBase(
