@@ -6,66 +6,31 @@ import picomatch from "picomatch";
 
 /** Tests, by the conventions of the common ecosystems. */
 export const protectedDefaults: readonly string[] = [
-  ...["*_test.*", "*_tests.*", "*_spec.*", "*.test.*", "*.tests.*", "*.spec.*", "*-test.*", "*-spec.*"].map(
-    anywhere,
-  ),
-  ...["test.*", "tests.*", "test-*.*", "test_*.*", "*.t", "*.bats", "*.snap", "*.feature"].map(anywhere),
-  ...["Test*.java", "*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,fs,vb,swift,php}"].map(
-    anywhere,
-  ),
-  ...["test", "tests", "__tests__", "spec", "specs", "testdata", "__snapshots__", "__mocks__", "e2e"].map(
-    below,
-  ),
+  ...anywhere("*_test.* *_tests.* *_spec.* *.test.* *.tests.* *.spec.* *-test.* *-spec.* test-*.* test_*.*"),
+  ...anywhere("test.* tests.* *.t *.bats *.snap *.feature Test*.java"),
+  ...anywhere("*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,fs,vb,swift,php}"),
+  ...below("test tests __tests__ spec specs testdata __snapshots__ __mocks__ e2e"),
 ];
 
 /** Files that change what other tests do or which of them run: a new one counts as much as a changed one. */
 const steering: readonly string[] = [
-  ...[
-    "conftest.py",
-    "sitecustomize.py",
-    "usercustomize.py",
-    "*.pth",
-    "pytest.{ini,toml}",
-    ".pytest.{ini,toml}",
-  ],
-  ...["tox.{ini,toml}", "setup.cfg", ".coveragerc", "noxfile.py", "nose.cfg", "{pytest,unittest,_pytest}.py"],
-  ...[
-    "{jest,vitest,vite,playwright,cypress,ava,web-test-runner,wdio,nightwatch,tap}.{config,workspace,setup}.*",
-  ],
-  ...[
-    "karma.conf.*",
-    ".mocharc*",
-    ".nycrc*",
-    ".c8rc*",
-    ".taprc",
-    ".babelrc*",
-    "babel.config.*",
-    "setupTests.*",
-  ],
-  ...[
-    "bunfig.toml",
-    ".npmrc",
-    ".yarnrc*",
-    ".pnpmfile.*",
-    "deno.{json,jsonc}",
-    ".rspec",
-    "spec_helper.rb",
-    "rails_helper.rb",
-  ],
-  ...[
-    "phpunit.xml*",
-    "phpunit.dist.xml",
-    "Pest.php",
-    "nextest.toml",
-    "junit-platform.properties",
-    "*.runsettings",
-  ],
-  ...["GNUmakefile", "CTestTestfile.cmake", "dist.ini", ".prove"],
-]
-  .map(anywhere)
-  .concat(
-    ["pytest", "_pytest", "unittest", "node_modules", ".mvn", ".cargo", ".config/nextest.toml"].map(below),
-  );
+  ...anywhere("conftest.py sitecustomize.py usercustomize.py *.pth {pytest,unittest,_pytest}.py noxfile.py"),
+  ...anywhere("pytest.{ini,toml} .pytest.{ini,toml} tox.{ini,toml} .coveragerc nose.cfg"),
+  ...anywhere(
+    "{jest,vitest,vite,playwright,cypress,ava,web-test-runner,wdio,nightwatch}.{config,workspace}.*",
+  ),
+  ...anywhere("{jest,vitest}.setup.* setupTests.* karma.conf.* .mocharc* .nycrc* .c8rc* .taprc"),
+  ...anywhere(".babelrc* babel.config.* bunfig.toml .npmrc .yarnrc* .pnpmfile.*"),
+  ...anywhere(".rspec spec_helper.rb rails_helper.rb phpunit.xml* phpunit.dist.xml Pest.php nextest.toml"),
+  ...anywhere("junit-platform.properties *.runsettings GNUmakefile CTestTestfile.cmake .prove"),
+  ...below("pytest _pytest unittest node_modules .mvn .cargo"),
+  // At the root a new one takes precedence over what configured the tests before.
+  "pyproject.toml",
+  "setup.cfg",
+];
+
+/** Settings of tests beside dependencies (manifests.ts tells which changed). A new one is a new package's. */
+const settings: readonly string[] = anywhere("pyproject.toml setup.cfg Cargo.toml");
 
 const continuousIntegration: readonly string[] = [
   ".github/workflows/**",
@@ -111,6 +76,8 @@ export interface ClassifyRequest {
   baseFiles: readonly string[];
   /** The check; "" where it is waived. */
   command: string;
+  /** Commands that the check runs by way of package.json (`packageScripts`). */
+  indirect?: readonly string[];
   /** Where it runs, relative to the checkout's root; "" or "." is the root. */
   checkCwd: string;
   /** `validation.protected`, in place of the defaults for tests. */
@@ -136,16 +103,18 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const isArtifact = matcher(ownArtifacts);
   const isTest = matcher(request.configured ?? protectedDefaults);
   const isSteering = matcher(steering);
-  const isRecipe = matcher(recipesOf(request.command, request.checkCwd));
+  const commands = [request.command, ...(request.indirect ?? [])];
+  const isRecipe = matcher(commands.flatMap((command) => recipesOf(command, request.checkCwd)));
+  const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
-  const scripts = checkScripts(request.command, request.checkCwd, atBase);
+  const scripts = new Set(commands.flatMap((command) => checkScripts(command, request.checkCwd, atBase)));
 
   const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [] };
   for (const { path } of request.changes) {
     if (isArtifact(path)) continue;
     const existed = atBase.has(path);
     const forbidden = isCi(path) || isOwn(path) || scripts.has(path) || (existed && isRecipe(path));
-    const second = isSteering(path) || isRecipe(path) || (existed && isTest(path));
+    const second = isSteering(path) || isRecipe(path) || (existed && (isTest(path) || isSettings(path)));
     if (!forbidden && !second) continue;
     if (mayChange(path)) classes.allowed.push(path);
     else if (forbidden) classes.forbidden.push(path);
@@ -155,19 +124,19 @@ export function classifyChanges(request: ClassifyRequest): Classes {
 }
 
 /** Tracked files that a word of the command names: from the check's directory, a `cd`'s, or the root. */
-function checkScripts(command: string, checkCwd: string, atBase: ReadonlySet<string>): Set<string> {
+function checkScripts(command: string, checkCwd: string, atBase: ReadonlySet<string>): string[] {
   const words = wordsOf(command);
   const directories = ["", checkCwd];
   words.forEach((word, at) => {
     if (words[at - 1] === "cd") directories.push(joinPath(checkCwd, word));
   });
-  const scripts = new Set<string>();
+  const scripts: string[] = [];
   for (const word of words)
     for (const directory of directories) {
       // `file.py::test_name` and `file.js:12` are ways to name a test inside a file.
       for (const name of [word, word.split(":")[0] ?? word]) {
         const path = joinPath(directory, name);
-        if (atBase.has(path)) scripts.add(path);
+        if (atBase.has(path)) scripts.push(path);
       }
     }
   return scripts;
@@ -188,10 +157,11 @@ function recipesOf(command: string, checkCwd: string): string[] {
 
 /** The words of a shell command, as far as they can be told without running it. */
 function wordsOf(command: string): string[] {
-  return command
-    .replaceAll("\\\n", " ")
-    .split(/[\s;|&()<>{}"'`=,$]+/)
-    .filter((word) => word !== "");
+  const text = command.replaceAll("\\\n", " ");
+  const quoted = [...text.matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? "");
+  const escaped = [...text.matchAll(/(?:[^\s\\;|&()<>]|\\.)*\\ (?:[^\s\\;|&()<>]|\\.)*/g)];
+  const spaced = [...quoted, ...escaped.map(([word]) => word.replace(/\\(.)/g, "$1"))];
+  return [...text.split(/[\s;|&()<>{}"'`=,$]+/), ...spaced].filter((word) => word !== "");
 }
 
 /** `directory/name` without `.` and `..`; a path out of the repository never equals a tracked one. */
@@ -204,7 +174,8 @@ function joinPath(directory: string, name: string): string {
   return parts.join("/");
 }
 
-function matcher(patterns: readonly string[]): (path: string) => boolean {
+/** Whether a path is one of these globs, names or directories. */
+export function matcher(patterns: readonly string[]): (path: string) => boolean {
   const cleaned = patterns.map((pattern) => pattern.replace(/^(\.\/)+/, "").replace(/\/+$/, ""));
   const matches = cleaned.flatMap((pattern) =>
     pattern === ""
@@ -217,81 +188,10 @@ function matcher(patterns: readonly string[]): (path: string) => boolean {
     matches.some((match) => match(path));
 }
 
-function anywhere(name: string): string {
-  return `**/${name}`;
+function anywhere(names: string): string[] {
+  return names.split(" ").map((name) => `**/${name}`);
 }
 
-function below(directory: string): string {
-  return `**/${directory}/**`;
-}
-
-/** Parts of package.json that decide what a check runs; dependencies may change. */
-const checkParts = [
-  "scripts",
-  "jest",
-  "mocha",
-  "ava",
-  "vitest",
-  "nyc",
-  "c8",
-  "tap",
-  "babel",
-  "config",
-  "type",
-];
-const dependencyParts = [
-  "dependencies",
-  "devDependencies",
-  "optionalDependencies",
-  "overrides",
-  "resolutions",
-];
-/** Sources of a package that is not the registry's of that name. */
-const otherSource =
-  /^(file|link|portal|workspace|patch|exec|npm|git[^:]*|https?|github|gitlab|bitbucket):|^[.~/]|^[\w-]+\//;
-
-/**
- * Whether package.json changed in what a check through npm, pnpm, yarn or bun runs: its scripts, settings of
- * test tools, or a package that it already had coming from elsewhere. Added packages and versions do not
- * count. Removed (null) or unreadable counts as changed.
- */
-export function packageScriptsChanged(before: string, after: string | null): boolean {
-  const old = parseObject(before);
-  const now = after === null ? null : parseObject(after);
-  if (now === null) return true;
-  if (old === null) return before !== after;
-  if (checkParts.some((part) => stable(old[part]) !== stable(now[part]))) return true;
-  return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
-}
-
-function redirected(old: Record<string, unknown>, now: Record<string, unknown>): boolean {
-  return Object.entries(now).some(
-    ([name, source]) =>
-      name in old &&
-      stable(old[name]) !== stable(source) &&
-      (typeof source !== "string" || otherSource.test(source)),
-  );
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return null;
-  }
-}
-
-function asObject(value: unknown): Record<string, unknown> | null {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  return Object.fromEntries(Object.entries(value));
-}
-
-/** JSON with sorted keys: the order of keys is no change. */
-function stable(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, inner: unknown) => {
-      const object = asObject(inner);
-      return object ? Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))) : inner;
-    }) ?? ""
-  );
+function below(directories: string): string[] {
+  return directories.split(" ").map((directory) => `**/${directory}/**`);
 }

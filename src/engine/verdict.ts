@@ -1,10 +1,8 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
-import { join } from "node:path";
 import type { CheckResult } from "../domain/evidence.ts";
-import { packageScripts, packageScriptsChanged } from "../domain/manifests.ts";
-import { classifyChanges } from "../domain/protected.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
+import { classifyWork } from "./protection.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Verdict {
@@ -36,17 +34,8 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
     return { ...result, feedback: "Nothing was changed: the worktree is as it was. Do the task, then stop." };
   }
   const command = run.config.validation.command;
-  const baseFiles = await repository.files(work.base);
-  const classes = classifyChanges({
-    changes,
-    baseFiles,
-    command: command ?? "",
-    indirect: await commandsBehind(workspace, work.base, command ?? ""),
-    checkCwd: run.check_cwd,
-    configured: run.config.validation.protected,
-    mayChange: [...work.mayChange, ...run.may_change],
-  });
-  const forbidden = [...classes.forbidden, ...(await changedPackageScripts(workspace, work, changes))];
+  const classes = await classifyWork({ ...work, repository, run, changes });
+  const { forbidden } = classes;
   if (forbidden.length > 0) {
     return {
       ...result,
@@ -81,13 +70,6 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
     }
   }
   return { ...result, passed: true, layer: "check" };
-}
-
-/** What the check runs by way of a script in package.json, as it was at the base. */
-async function commandsBehind(workspace: Workspace, base: string, command: string): Promise<string[]> {
-  const path = join(workspace.run.check_cwd, "package.json");
-  const manifest = await workspace.repository.read(base, path);
-  return manifest === null ? [] : packageScripts(manifest, command);
 }
 
 async function checkWithProtectedAtBase(

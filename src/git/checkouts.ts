@@ -1,6 +1,7 @@
 // The person's checkouts of a repository: where they are, which branch each has, and what goes on in them.
 // They are only looked at here.
-import { readFile, realpath } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, realpath, rm, utimes } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
 import { neutralDrivers } from "./drivers.ts";
@@ -27,6 +28,9 @@ const operations: readonly (readonly [file: string, name: string])[] = [
 ];
 /** Files in which an operation remembers the branch that it left and will come back to. */
 const headNames = ["rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"];
+
+/** Git compares whole seconds where it was built without USE_NSEC. */
+const newerBySeconds = 2;
 
 /** All checkouts, the main one first; bare ones and those whose directory is gone are left out. */
 export async function checkouts(
@@ -79,9 +83,14 @@ async function mainCheckout(environment: Environment, project: Project): Promise
   return text !== "" && (await realpath(target).catch(() => "")) === commonDir ? root : null;
 }
 
-/** Git in a person's checkout, and the filters that do not run in it. */
-export async function gitInCheckout(environment: Environment, { path, gitDir }: Checkout) {
-  const place = { kind: "worktree", gitDir, workTree: path, ours: false } as const;
+export interface CheckoutGit {
+  git: RunGit;
+  /** Filters that do not run in it (drivers.ts). */
+  filters: string[];
+}
+
+export async function gitInCheckout(environment: Environment, checkout: Checkout): Promise<CheckoutGit> {
+  const place = { kind: "worktree", gitDir: checkout.gitDir, workTree: checkout.path, ours: false } as const;
   const { settings, filters } = await neutralDrivers(gitAt(environment, place));
   return { git: gitAt(environment, place, settings), filters };
 }
@@ -101,8 +110,8 @@ export async function willReturnTo(checkout: Checkout, branch: string): Promise<
   return false;
 }
 
-/** Whether a tracked file is staged or modified. Writes nothing, not even the index. */
-export async function hasTrackedChanges(git: RunGit): Promise<boolean> {
+/** Whether a tracked file is staged or modified. Writes nothing to the checkout, not even its index. */
+export async function hasTrackedChanges({ git, filters }: CheckoutGit, gitDir: string): Promise<boolean> {
   const args = [
     "status",
     "--porcelain=v2",
@@ -111,5 +120,18 @@ export async function hasTrackedChanges(git: RunGit): Promise<boolean> {
     "--ignore-submodules=all",
     "--no-renames",
   ];
-  return (await git(args)).stdout.length > 0;
+  if ((await git(args)).stdout.length === 0) return false;
+  if (filters.length === 0) return true;
+  // Git compares the content of files as old as its index, which without their filter always differs. In a
+  // newer copy of the index their size and times count, as for every other file.
+  const scratch = await mkdtemp(join(tmpdir(), "loopr-index-"));
+  try {
+    const variables = { GIT_INDEX_FILE: join(scratch, "index") };
+    await copyFile(join(gitDir, "index"), variables.GIT_INDEX_FILE);
+    const later = Date.now() / 1000 + newerBySeconds;
+    await utimes(variables.GIT_INDEX_FILE, later, later);
+    return (await git(args, { variables })).stdout.length > 0;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }

@@ -40,7 +40,7 @@ export async function commitAll(
   const candidates = await changedNames(git);
   await refuseNested(path, entries, candidates);
   await refuseTooMuch(path, candidates, newNames(candidates, entries));
-  await stage(git, candidates);
+  await stage(at, entries, candidates);
   const tree = line(await git(["write-tree"]));
   const changed = tree !== parentTree;
   if (changed) await examine(at, parentTree, tree);
@@ -62,7 +62,7 @@ async function changedNames(git: RunGit): Promise<string[]> {
 }
 
 function newNames(names: readonly string[], entries: readonly IndexEntry[]): string[] {
-  const known = new Set(entries.map((entry) => decodeName(Buffer.from(entry.name, "latin1"))));
+  const known = new Set(entries.map(nameOf));
   return names.filter((name) => !known.has(name));
 }
 
@@ -121,13 +121,37 @@ async function sizeToCommit(path: string, name: string): Promise<number> {
 
 /** Makes the index hold these names as the worktree has them, whatever they were or are now. */
 async function stage(
-  git: RunGit,
+  { git, path }: Worktree,
+  entries: readonly IndexEntry[],
   names: readonly string[],
   variables: Record<string, string> = {},
 ): Promise<void> {
-  if (names.length === 0) return;
+  const submodules = submoduleNames(entries);
+  const storable: string[] = [];
+  const replaced: string[] = [];
+  for (const name of names) {
+    // A submodule's directory is empty here, and stays the commit that it was.
+    const isDirectory = (await lstatOrNull(pathOf(path, name)))?.isDirectory() ?? false;
+    if (!isDirectory) storable.push(name);
+    else if (!submodules.has(name)) replaced.push(name);
+  }
+  const options = { variables, timeoutMs: longTimeoutMs };
+  if (replaced.length > 0)
+    await git(["update-index", "--force-remove", "-z", "--stdin"], {
+      ...options,
+      input: joinNames(replaced),
+    });
+  if (storable.length === 0) return;
   const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
-  await git(args, { input: joinNames(names), variables, timeoutMs: longTimeoutMs });
+  await git(args, { ...options, input: joinNames(storable) });
+}
+
+function submoduleNames(entries: readonly IndexEntry[]): Set<string> {
+  return new Set(entries.filter((entry) => entry.submodule).map((entry) => nameOf(entry)));
+}
+
+function nameOf(entry: IndexEntry): string {
+  return decodeName(Buffer.from(entry.name, "latin1"));
 }
 
 /** The last look, at the tree itself: what a job had staged by itself is seen too. */
@@ -209,8 +233,8 @@ export async function saveInterrupted(
   try {
     const variables = { GIT_INDEX_FILE: join(scratch, "index") };
     await copyFile(join(gitDir, "index"), variables.GIT_INDEX_FILE);
-    const names = await namesWithNested(at, entries);
-    await stage(git, names, variables);
+    const names = await namesWithNested(at);
+    await stage(at, entries, names, variables);
     const tree = line(await git(["write-tree"], { variables }));
     if (tree === (await treeOf(git, head))) return false;
     const message = "loopr: work of an interrupted iteration";
@@ -224,17 +248,17 @@ export async function saveInterrupted(
 }
 
 /** Changed names with the files of nested repositories one by one. What git cannot store is left out. */
-async function namesWithNested({ git, path }: Worktree, entries: readonly IndexEntry[]): Promise<string[]> {
-  const submodules = new Set(entries.filter((entry) => entry.submodule).map((entry) => entry.name));
+async function namesWithNested({ git, path }: Worktree): Promise<string[]> {
   const names: string[] = [];
   for (const name of await changedNames(git)) {
     if (name.endsWith("/")) names.push(...(await filesBelow(path, name.slice(0, -1))));
-    else if (!submodules.has(name)) names.push(name);
+    else names.push(name);
   }
   const storable: string[] = [];
   for (const name of names) {
     const stat = await lstatOrNull(pathOf(path, name)).catch(() => undefined);
-    if (stat === null || stat?.isFile() || stat?.isSymbolicLink()) storable.push(name);
+    const other = stat && !stat.isFile() && !stat.isSymbolicLink() && !stat.isDirectory();
+    if (stat !== undefined && !other) storable.push(name);
   }
   return storable;
 }

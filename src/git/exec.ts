@@ -179,11 +179,12 @@ function cleanEnvironment(environment: Environment): Record<string, string> {
 
 function settingVariables(settings: readonly Setting[]): Record<string, string> {
   if (settings.length === 0) return {};
-  const pairs = settings.flatMap(({ key, value }, at) => [
-    [`GIT_CONFIG_KEY_${at}`, key],
-    [`GIT_CONFIG_VALUE_${at}`, value],
-  ]);
-  return { GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(pairs) };
+  const variables: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  settings.forEach(({ key, value }, at) => {
+    variables[`GIT_CONFIG_KEY_${at}`] = key;
+    variables[`GIT_CONFIG_VALUE_${at}`] = value;
+  });
+  return variables;
 }
 
 function judged(args: string[], options: GitOptions, result: ProcessResult): GitOutput {

@@ -1,4 +1,5 @@
-// Three-way merges in memory: no worktree, no index of a person's, no attributes and so no merge drivers.
+// Three-way merges in memory: no worktree, no index and no .gitattributes of anybody's. The
+// caller has neutralised merge drivers (drivers.ts).
 //
 // `git merge-tree --write-tree` finds the merge base in the history of its two commits, and git before 2.40
 // cannot be told another. So it is given two commits made for it, whose only parent is a commit of the base's

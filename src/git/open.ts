@@ -93,7 +93,7 @@ async function hasRepositoryAbove(directory: string): Promise<boolean> {
 async function headCommit(git: RunGit, root: string): Promise<string> {
   const commit = await resolve(git, "HEAD");
   if (commit !== null) return commit;
-  const id = await git(["rev-parse", "--verify", "--quiet", "HEAD"], { accept: [1, 128] });
+  const id = await git(["rev-parse", "--verify", "--quiet", "HEAD"], { accept: [1] });
   if (id.code === 0)
     throw new LooprError(
       "repository_unusable",

@@ -8,8 +8,10 @@ import { identityLine } from "./objects.ts";
 const notesRef = "refs/notes/loopr";
 /** A lock of one of our own refs that is older than this was left by a git that is gone. */
 const staleRefLockMs = 10_000;
-const noteAttempts = 5;
 const fallbackIdentity = "Loopr <loopr@localhost>";
+
+/** The last note being written, by common directory. */
+const noteQueues = new Map<string, Promise<void>>();
 
 /** Commit of a revision; null where there is none. */
 export async function resolve(git: RunGit, revision: string): Promise<string | null> {
@@ -26,7 +28,7 @@ export async function treeOf(git: RunGit, treeish: string): Promise<string> {
 async function verify(git: RunGit, revision: string, type: "commit" | "tree"): Promise<string | null> {
   if (revision === "" || revision.includes("\0")) return null;
   const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{${type}}`];
-  const output = await git(args, { accept: [1, 128] });
+  const output = await git(args, { accept: [1] });
   return output.code === 0 ? line(output) : null;
 }
 
@@ -120,8 +122,24 @@ export async function removeStaleLock(commonDir: string, ref: string): Promise<v
   if (age > staleRefLockMs) await rm(lock, { force: true });
 }
 
-/** See `Repository.addNote`. A note that already holds the text is left as it is. */
-export async function addNote(git: RunGit, commit: string, text: string): Promise<void> {
+/**
+ * See `Repository.addNote`. A note that already holds the text is left as it is. `git notes` overwrites what
+ * another one adds meanwhile, so that ours go one after the other.
+ */
+export function addNote(git: RunGit, commonDir: string, commit: string, text: string): Promise<void> {
+  const before = noteQueues.get(commonDir) ?? Promise.resolve();
+  const added = before.then(() => appendNote(git, commit, text));
+  const settled = added.catch(() => undefined);
+  noteQueues.set(commonDir, settled);
+  void settled.then(() => {
+    if (noteQueues.get(commonDir) === settled) noteQueues.delete(commonDir);
+  });
+  return added;
+}
+
+async function appendNote(git: RunGit, commit: string, text: string): Promise<void> {
+  const present = await git(["notes", `--ref=${notesRef}`, "show", commit], { accept: [1] });
+  if (present.code === 0 && present.stdout.toString("utf8").includes(text.trim())) return;
   const [, name = "", email = ""] = /^(.*) <(.*)>$/.exec(identityLine(await identity(git))) ?? [];
   const variables = {
     GIT_AUTHOR_NAME: name,
@@ -129,17 +147,7 @@ export async function addNote(git: RunGit, commit: string, text: string): Promis
     GIT_COMMITTER_NAME: name,
     GIT_COMMITTER_EMAIL: email,
   };
-  for (let attempt = 1; ; attempt++) {
-    const present = await git(["notes", `--ref=${notesRef}`, "show", commit], { accept: [1] });
-    if (present.code === 0 && present.stdout.toString("utf8").includes(text.trim())) return;
-    try {
-      await git(["notes", `--ref=${notesRef}`, "append", "-F", "-", commit], { input: text, variables });
-      return;
-    } catch (error) {
-      // Two runs that end at once write the same ref; the loser reads the note again and repeats.
-      if (attempt === noteAttempts) throw error;
-    }
-  }
+  await git(["notes", `--ref=${notesRef}`, "append", "-F", "-", commit], { input: text, variables });
 }
 
 /** Messages of `base..tip`, newest first. */
@@ -157,7 +165,6 @@ export async function log(git: RunGit, base: string, tip: string) {
 }
 
 export function checkRef(ref: string): void {
-  // eslint-disable-next-line no-control-regex -- control characters are what must not be in a ref
   const bad =
     !ref.startsWith("refs/") || /[\x00-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|\.lock(\/|$)|[/.]$/.test(ref);
   if (bad) throw new LooprError("git_failed", `"${ref}" is not the full name of a ref.`);

@@ -6,6 +6,7 @@ import type { Repository } from "../engine/ports.ts";
 import { checkoutClean, headOf, honestIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
 import { commitAll, saveInterrupted } from "./commit.ts";
 import { changes, diff, files, read, shortstat, treeWithPathsFrom } from "./diff.ts";
+import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment } from "./exec.ts";
 import { replay, squashOnto } from "./integrate.ts";
 import * as refs from "./refs.ts";
@@ -16,9 +17,12 @@ const alternatesDepthMax = 5;
 
 export function createRepository(environment: Environment, project: Project): Repository {
   const commonDir = project.common_dir;
-  const objects = gitAt(environment, { kind: "objects", gitDir: commonDir });
+  const place = { kind: "objects", gitDir: commonDir } as const;
+  const objects = gitAt(environment, place);
   const at = { environment, commonDir, objects };
   const target = { environment, project, objects };
+  // .git/info/attributes, which counts everywhere, may name merge drivers.
+  const merging = async () => gitAt(environment, place, (await neutralDrivers(objects)).settings);
   const worktree = (path: string) => openWorktree(at, path);
   return {
     project,
@@ -29,7 +33,7 @@ export function createRepository(environment: Environment, project: Project): Re
     createRunBranch: (slug, hex, commit) => refs.createRunBranch(objects, slug, hex, commit),
     updateRef: (ref, commit, expected) => refs.updateRef(objects, commonDir, ref, commit, expected),
     deleteRef: (ref) => refs.deleteRef(objects, commonDir, ref),
-    addNote: (commit, text) => refs.addNote(objects, commit, text),
+    addNote: (commit, text) => refs.addNote(objects, commonDir, commit, text),
     log: (base, tip) => refs.log(objects, base, tip),
 
     ensureWorktree: (path, commit) => ensureWorktree(at, path, commit),
@@ -51,8 +55,8 @@ export function createRepository(environment: Environment, project: Project): Re
     read: (treeish, path) => read(objects, treeish, path),
     treeWithPathsFrom: (treeish, base, paths) => treeWithPathsFrom(objects, treeish, base, paths),
 
-    squashOnto: (options) => squashOnto(objects, options),
-    replay: (options) => replay(objects, options),
+    squashOnto: async (options) => squashOnto(await merging(), options),
+    replay: async (options) => replay(await merging(), options),
     targetBlocked: (branch) => targetBlocked(target, branch),
     fastForward: (branch, commit) => fastForward(target, branch, commit),
     readPaths: () => readPaths(commonDir),

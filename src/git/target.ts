@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { join } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { TargetBlocked } from "../engine/ports.ts";
-import { LooprError } from "../lib/errors.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
 import {
   checkouts,
   gitInCheckout,
@@ -80,12 +80,10 @@ async function mergeInto(
   // Each option is named, since merge.* and branch.<name>.mergeOptions may say otherwise.
   const options = ["--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures"];
   const more = ["--no-squash", "--commit", "--no-edit", "--no-stat", "--quiet", "--no-progress"];
-  let failure: unknown = null;
-  try {
-    await git(["merge", ...options, ...more, commit], { timeoutMs: longTimeoutMs });
-  } catch (error) {
-    failure = error;
-  }
+  const failure = await git(["merge", ...options, ...more, commit], { timeoutMs: longTimeoutMs }).then(
+    () => new LooprError("git_failed", `git merge did not move ${branch} to ${commit}.`),
+    (error: unknown) => new LooprError("git_failed", messageOf(error), "", { cause: error }),
+  );
   const now = await resolve(at.objects, `refs/heads/${branch}`);
   if (now === commit) return { kind: "done" };
   if (now !== current) return moved(at.project, branch, commit);
@@ -93,7 +91,7 @@ async function mergeInto(
     (await untrackedInTheWay(at, checkout, current, commit)) ??
     (await checkoutBlocked(at, checkout, branch, commit));
   if (reason) return reason;
-  throw failure ?? new LooprError("git_failed", `git merge did not move ${branch} to ${commit}.`);
+  throw failure;
 }
 
 /** Another git at work in the person's checkout is waited for; its lock is never removed. */
@@ -112,8 +110,8 @@ async function checkoutBlocked(
   const operation = await operationIn(checkout);
   if (operation) return inProgress(checkout, operation, branch, commit);
   if (await lstatOrNull(join(checkout.gitDir, "index.lock"))) return locked(checkout, commit);
-  const { git } = await gitInCheckout(at.environment, checkout);
-  if (await hasTrackedChanges(git)) return dirty(checkout, commit);
+  const inside = await gitInCheckout(at.environment, checkout);
+  if (await hasTrackedChanges(inside, checkout.gitDir)) return dirty(checkout, commit);
   return null;
 }
 

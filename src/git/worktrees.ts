@@ -9,7 +9,6 @@ import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment, type RunGit } from "./exec.ts";
 import { resetWorktree } from "./checkout.ts";
 import { lstatOrNull, removeTree } from "./files.ts";
-import { resolve } from "./refs.ts";
 
 const lockReason = "in use by loopr";
 /** A lock file that is still there after this long was left by a git that is gone. */
@@ -73,9 +72,14 @@ async function finish(at: Surroundings, path: string, gitDir: string): Promise<v
   await resetWorktree(await openWorktree(at, path), "HEAD");
 }
 
+/** Null where the registration is damaged: git says then that it is no repository at all. */
 async function resolveHead(at: Surroundings, gitDir: string, path: string): Promise<string | null> {
   const place = { kind: "worktree", gitDir, workTree: dirname(path), ours: true } as const;
-  return resolve(gitAt(at.environment, place), "HEAD");
+  const { code, stdout } = await gitAt(at.environment, place)(
+    ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"],
+    { accept: [1, 128] },
+  );
+  return code === 0 ? stdout.toString("latin1").trim() : null;
 }
 
 /** See `Repository.isWorktree`. */

@@ -1,0 +1,136 @@
+// Files that hold dependencies, which a task may add, beside what decides how a check runs, which it may not.
+
+/** Parts of package.json that decide what a check runs; dependencies may change. */
+const checkParts = [
+  "scripts",
+  "jest",
+  "mocha",
+  "ava",
+  "vitest",
+  "nyc",
+  "c8",
+  "tap",
+  "babel",
+  "config",
+  "type",
+];
+const dependencyParts = [
+  "dependencies",
+  "devDependencies",
+  "optionalDependencies",
+  "overrides",
+  "resolutions",
+];
+/** Sources of a package that is not the registry's of that name. */
+const otherSource =
+  /^(file|link|portal|workspace|patch|exec|npm|git[^:]*|https?|github|gitlab|bitbucket):|^[.~/]|^[\w-]+\//;
+
+/**
+ * Whether package.json changed in what a check through npm, pnpm, yarn or bun runs: its scripts, settings of
+ * test tools, or a package that it already had coming from elsewhere. Added packages and versions do not
+ * count. Removed (null) or unreadable counts as changed.
+ */
+export function packageScriptsChanged(before: string, after: string | null): boolean {
+  const old = parseObject(before);
+  const now = after === null ? null : parseObject(after);
+  if (now === null) return true;
+  if (old === null) return before !== after;
+  if (checkParts.some((part) => stable(old[part]) !== stable(now[part]))) return true;
+  return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
+}
+
+function redirected(old: Record<string, unknown>, now: Record<string, unknown>): boolean {
+  return Object.entries(now).some(
+    ([name, source]) =>
+      name in old &&
+      stable(old[name]) !== stable(source) &&
+      (typeof source !== "string" || otherSource.test(source)),
+  );
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return Object.fromEntries(Object.entries(value));
+}
+
+/** JSON with sorted keys: the order of keys is no change. */
+function stable(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, inner: unknown) => {
+      const object = asObject(inner);
+      return object ? Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))) : inner;
+    }) ?? ""
+  );
+}
+
+/** Runs of a script by name: `npm test`, `npm run x`, `pnpm x`, `yarn x`, `bun run x`, `node --run x`. */
+const scriptRun =
+  /(?:^|[\s;|&(])(?:npm|pnpm|yarn|bun)(?:\s+(?:--?[\w-]+(?:=\S+)?))*\s+(?:run(?:-script)?\s+)?(?:--?[\w-]+\s+)*([\w:.-]+)|node\s+--run[\s=]([\w:.-]+)/g;
+const indirectionMax = 20;
+
+/** The commands that a check runs by way of package.json's scripts, `pre` and `post` ones included. */
+export function packageScripts(packageJson: string, command: string): string[] {
+  const scripts = asObject(parseObject(packageJson)?.["scripts"]) ?? {};
+  const found = new Set<string>();
+  const queue = [command];
+  for (let at = 0; at < queue.length && at < indirectionMax; at++)
+    for (const match of (queue[at] ?? "").matchAll(scriptRun)) {
+      const called = match[1] ?? match[2] ?? "";
+      const name = called === "t" ? "test" : called;
+      for (const each of [`pre${name}`, name, `post${name}`]) {
+        const script = scripts[each];
+        if (typeof script !== "string" || found.has(script)) continue;
+        found.add(script);
+        queue.push(script);
+      }
+    }
+  return [...found];
+}
+
+/** Tables in which a package says what it is and needs; every other one may be a tool's settings. */
+const dependencyTables: readonly (readonly [file: string, tables: RegExp])[] = [
+  [
+    "pyproject.toml",
+    /^(project(\.(optional-dependencies|urls|scripts|authors))?|dependency-groups|tool\.(poetry(\.group\.[\w-]+)?\.(dev-)?dependencies|uv\.sources|pdm\.dev-dependencies))$/,
+  ],
+  ["setup.cfg", /^(metadata|options(\.\w+)?)$/],
+  ["Cargo.toml", /^((workspace\.|target\..+\.)?((dev|build)-)?dependencies(\..+)?|features)$/],
+];
+
+/** Whether a file holds dependencies and test settings both, so that its two forms are worth a comparison. */
+export function holdsSettings(path: string): boolean {
+  return tablesOf(path) !== undefined;
+}
+
+/** Whether nothing but dependencies and a package's description differs. Comments and empty lines do not count. */
+export function onlyDependenciesChanged(path: string, before: string, after: string): boolean {
+  const tables = tablesOf(path);
+  return tables !== undefined && otherTables(before, tables) === otherTables(after, tables);
+}
+
+function tablesOf(path: string): RegExp | undefined {
+  return dependencyTables.find(([file]) => path === file || path.endsWith(`/${file}`))?.[1];
+}
+
+/**
+ * The lines outside the tables. Read line by line: what looks like a table's head inside a string or array
+ * only moves lines into the comparison, or stands behind a line that is in it.
+ */
+function otherTables(text: string, tables: RegExp): string {
+  let exempt = false;
+  const kept: string[] = [];
+  for (const line of text.split(/\r?\n/).map((each) => each.trim())) {
+    if (line.startsWith("["))
+      exempt = tables.test(/^\[([\w.'"() =,-]+)\]\s*(#.*)?$/.exec(line)?.[1]?.trim() ?? "");
+    if (!exempt && line !== "" && !line.startsWith("#")) kept.push(line);
+  }
+  return kept.join("\n");
+}
