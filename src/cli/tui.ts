@@ -4,7 +4,7 @@ import { systemClock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
 import { version } from "../lib/version.ts";
 import { openTui } from "../tui/app.ts";
-import { createScreen, restoreTerminal } from "../tui/terminal.ts";
+import { createScreen, guardTerminal } from "../tui/terminal.ts";
 import { createTheme } from "../tui/theme.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 
@@ -14,31 +14,24 @@ const suspendMs = 50;
 export async function tui(context: CliContext, args: string[]): Promise<number> {
   refuse(context, args);
   const screen = createScreen();
-  const restore = () => {
-    screen.stop();
-    restoreTerminal();
-  };
-  const app = openTui({
-    screen,
-    connect: (onProgress) => connect({ autoStart: true, reconnect: true, name: "tui", onProgress }),
-    version,
-    cwd: context.cwd,
-    theme: createTheme(process.env, context.colour),
-    clock: systemClock,
-    suspend,
-  });
-  const ended = watchSignals(() => app.quit());
-  // Before whoever reports the crash: the report would go with the alternate screen.
-  process.prependListener("uncaughtException", restore);
-  process.on("exit", restore);
+  const unguard = guardTerminal(screen);
   try {
+    const app = openTui({
+      screen,
+      connect: (onProgress) => connect({ autoStart: true, reconnect: true, name: "tui", onProgress }),
+      version,
+      cwd: context.cwd,
+      theme: createTheme(process.env, context.colour),
+      clock: systemClock,
+      suspend,
+    });
+    const ended = watchSignals(() => app.quit());
     await app.done;
     await screen.drain();
     return ended.exitCode();
   } finally {
     screen.stop();
-    process.removeListener("exit", restore);
-    process.removeListener("uncaughtException", restore);
+    unguard();
   }
 }
 

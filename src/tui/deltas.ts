@@ -109,10 +109,20 @@ function upsert(state: State, loop: Loop): State {
     state.snapshot.phase === "loading"
       ? { ...state.snapshot, touched: new Set(state.snapshot.touched).add(loop.id) }
       : state.snapshot;
-  const next = { ...state, loops, snapshot };
+  const next = withSeparator({ ...state, loops, snapshot }, known, loop);
   const turned = !known || known.iteration !== loop.iteration || known.status !== loop.status;
   if (!turned) return next;
   return restale(restale(restale(next, "history", loop.id), "diff", loop.id), "plan", loop.id);
+}
+
+/** The output on the screen goes on with the next iteration's: one sees where it begins. */
+function withSeparator(state: State, known: Loop | undefined, loop: Loop): State {
+  const output = state.loads.output;
+  if (!known || known.iteration >= loop.iteration || output?.id !== loop.id || output.value === null)
+    return state;
+  const rule = state.glyphs.rule.repeat(2);
+  const value = appendText(output.value, `\n${rule} iteration ${loop.iteration} ${rule}\n`);
+  return { ...state, loads: { ...state.loads, output: { ...output, value } } };
 }
 
 /** Only the daemon knows whether another checkout belongs to this repository: it is asked again. */

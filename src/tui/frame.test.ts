@@ -357,7 +357,7 @@ describe("the renderer", () => {
   test("follows the terminal's size", async () => {
     const terminal = show(stateWith(sampleLoops()));
     await terminal.screen();
-    terminal.resize(120, 30);
+    terminal.resize(140, 30);
     await new Promise((resolve) => setImmediate(resolve));
     const deadline = Date.now() + 5_000;
     let lines = await terminal.screen();

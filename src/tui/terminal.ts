@@ -1,5 +1,4 @@
 // The only file that touches the terminal: pi-tui's renderer in the alternate screen, and key presses.
-import { writeSync } from "node:fs";
 import {
   type Component,
   isKeyRelease,
@@ -102,14 +101,22 @@ function isTyped(data: string): boolean {
 }
 
 /**
- * For the moment at which nothing else can be done any more: leaves the alternate screen and what else
- * was switched on, at once and without a buffer in between.
+ * Gives the terminal back also where the program ends in a way that nobody foresaw. Before whoever reports
+ * a crash, since the report would go with the alternate screen. Returns how to stop guarding.
  */
-export function restoreTerminal(): void {
-  try {
-    if (process.stdin.isTTY) process.stdin.setRawMode(false);
-    writeSync(1, "\x1b[?2026l\x1b[>4;0m\x1b[?2004l\x1b[?7h\x1b[?1049l\x1b[?25h\x1b[0m");
-  } catch {
-    // The terminal is gone, and with it what was to be restored.
-  }
+export function guardTerminal(screen: Pick<Screen, "stop">): () => void {
+  const stop = () => screen.stop();
+  process.prependListener("uncaughtException", stop);
+  process.prependListener("unhandledRejection", rethrow);
+  process.on("exit", stop);
+  return () => {
+    process.removeListener("uncaughtException", stop);
+    process.removeListener("unhandledRejection", rethrow);
+    process.removeListener("exit", stop);
+  };
+}
+
+/** A crash like any other. */
+function rethrow(reason: unknown): never {
+  throw reason;
 }

@@ -154,17 +154,7 @@ function footerKeys(state: State): KeyHint[] {
   const view = currentView(state);
   switch (view.name) {
     case "loops":
-      return state.cursor === null
-        ? [["a", state.scope.all ? "this project" : "all projects"], ...help]
-        : [
-            ["Enter", "open"],
-            ...actHints(state),
-            ["d", "diff"],
-            ["o", "output"],
-            ["a", state.scope.all ? "this project" : "all"],
-            ["/", "filter"],
-            ...help,
-          ];
+      return [...(state.cursor === null ? [] : loopKeys(state)), ...scopeKeys(state), ...help];
     case "detail":
       return [["Esc", "back"], ["Tab", "next pane"], ["j/k", "scroll"], ...actHints(state), ...help];
     case "approval":
@@ -183,6 +173,16 @@ function footerKeys(state: State): KeyHint[] {
         ["Ctrl+C twice", "quit"],
       ];
   }
+}
+
+function loopKeys(state: State): KeyHint[] {
+  return [["Enter", "open"], ...actHints(state), ["d", "diff"], ["o", "output"], ["/", "filter"]];
+}
+
+/** Outside of a repository there is nothing to choose between. */
+function scopeKeys({ scope }: State): KeyHint[] {
+  if (scope.name === null) return [];
+  return [["a", scope.all ? "this project" : "all projects"]];
 }
 
 function actHints(state: State): KeyHint[] {
