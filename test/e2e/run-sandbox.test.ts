@@ -1,0 +1,142 @@
+// What a model's command cannot do, tried from inside a real run.
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { text, tool, type Handler } from "../support/model-server.ts";
+import { goodGreet, json, testKey, withRuns, type RunBed } from "../support/runs.ts";
+
+const run = ["run", "--depth", "code", "--check", "sh test.sh", "Greet the world", "--yes", "--json"];
+
+/** Runs one command as the model's, then solves the task; returns what the command's result was. */
+async function asJob(
+  command: (bed: RunBed) => Promise<string> | string,
+  body: (result: { content: string; isError: boolean }, bed: RunBed) => Promise<void> | void,
+  args: string[] = run,
+): Promise<void> {
+  let bed: RunBed | null = null;
+  let line = "true";
+  const handler: Handler = (request) =>
+    request.turn === 0
+      ? [
+          tool("run_command", { command: line, timeout_ms: 20_000 }),
+          tool("write_file", { path: "greet.sh", content: goodGreet }),
+        ]
+      : [text("Done.")];
+  await withRuns(handler, async (runs) => {
+    bed = runs;
+    line = await command(bed);
+    expect(await runs.loopr(args, { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+    const result = runs.server.requests[1]?.results[0];
+    if (!result) throw new Error("the command was not answered");
+    await body(result, runs);
+  });
+}
+
+test("no network: neither IPv4 nor IPv6, nor names", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  try {
+    await asJob(
+      () =>
+        [
+          `(exec 3<>/dev/tcp/127.0.0.1/${port}) 2>/dev/null && echo TCP-REACHED`,
+          `(exec 3<>/dev/tcp/::1/${port}) 2>/dev/null && echo TCP6-REACHED`,
+          "getent hosts example.com && echo DNS-REACHED",
+          "cat /proc/net/route | tail -n +2",
+          "echo tried",
+        ]
+          .map((line) => `bash -c '${line.replaceAll("'", "'\\''")}'`)
+          .join("; "),
+      ({ content }) => {
+        expect(content).toContain("tried");
+        expect(content).not.toContain("REACHED");
+      },
+    );
+  } finally {
+    server.close();
+  }
+});
+
+test("not the daemon's socket, not the store, not the records of others", async () => {
+  await asJob(
+    ({ home }) =>
+      `ls -la ${home.dir}; cat ${home.dir}/loopr.db ${home.dir}/daemon.pid; ` +
+      `[ -S ${home.dir}/daemon.sock ] && echo SOCKET-SEEN; ls ${home.dir}/projects/*/records && echo RECORDS-SEEN; echo tried`,
+    ({ content }) => {
+      expect(content).toContain("tried");
+      expect(content).not.toMatch(/SOCKET-SEEN|RECORDS-SEEN|SQLite format/);
+    },
+  );
+});
+
+test("not ~/.ssh, ~/.aws or ~/.netrc, and not the key", async () => {
+  await asJob(
+    ({ home }) => {
+      for (const path of [".ssh/id_ed25519", ".aws/credentials", ".netrc", ".config/gh/hosts.yml"]) {
+        mkdirSync(join(home.userHome, path, ".."), { recursive: true });
+        writeFileSync(join(home.userHome, path), "TOP-SECRET\n");
+      }
+      return "cat ~/.ssh/id_ed25519 ~/.aws/credentials ~/.netrc ~/.config/gh/hosts.yml; env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; echo tried";
+    },
+    ({ content }) => {
+      expect(content).toContain("tried");
+      expect(content).not.toContain("TOP-SECRET");
+      expect(content).not.toContain(testKey);
+    },
+  );
+});
+
+test("writes nothing outside its worktree, not even as root with a remount", async () => {
+  await asJob(
+    ({ home, repo }) =>
+      `touch ${home.userHome}/escaped ${repo.dir}/escaped /etc/loopr-escaped; mount -o remount,rw / ; mount -o remount,rw,bind / /; ` +
+      `touch /etc/loopr-escaped; echo x > .git; echo hook > ${repo.dir}/.git/hooks/post-checkout; echo tried`,
+    ({ content }, { home, repo }) => {
+      expect(content).toContain("tried");
+      for (const path of [
+        join(home.userHome, "escaped"),
+        join(repo.dir, "escaped"),
+        "/etc/loopr-escaped",
+        join(repo.dir, ".git/hooks/post-checkout"),
+      ]) {
+        expect(existsSync(path)).toBe(false);
+      }
+    },
+  );
+});
+
+test("does not outlive its time-out, however it hides", async () => {
+  let bed: RunBed | null = null;
+  const handler: Handler = (request) =>
+    request.turn === 0
+      ? [
+          tool("run_command", {
+            command: "trap '' TERM; (setsid sh -c 'trap \"\" TERM; sleep 31337 & wait') & sleep 31337",
+            timeout_ms: 300,
+          }),
+          tool("write_file", { path: "greet.sh", content: goodGreet }),
+        ]
+      : [text("Done.")];
+  await withRuns(handler, async (runs) => {
+    bed = runs;
+    expect(await runs.loopr(run, { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+    expect(runs.server.requests[1]?.results[0]?.isError).toBe(true);
+    expect((await bed.home.exec("pgrep", ["-f", "sleep 31337"])).code).toBe(1);
+  });
+});
+
+test("--sandbox none runs unsandboxed and says so everywhere", async () => {
+  await asJob(
+    ({ home }) => `touch ${home.userHome}/written && echo tried`,
+    async (_result, { home, loopr }) => {
+      expect(existsSync(join(home.userHome, "written"))).toBe(true);
+      const loops = json(await loopr(["list", "--json"]))["loops"] as { id: string }[];
+      const status = await loopr(["status", loops[0]?.id ?? "", "-d"]);
+      expect(status.stdout).toContain("unsandboxed");
+    },
+    [...run.slice(0, -1), "--sandbox", "none"],
+  );
+});
