@@ -42,7 +42,7 @@ test(
 
       const failed = outcome.checks.filter(({ exit_code }) => exit_code === 1);
       expect(failed).toHaveLength(1);
-      expect(failed[0]).toMatchObject({ command: "./test.sh", stage: "iteration", iteration: 1 });
+      expect(failed[0]).toMatchObject({ command: "sh test.sh", stage: "iteration", iteration: 1 });
       expect(outcome.checks.filter(({ exit_code }) => exit_code === 0).length).toBeGreaterThan(3);
     }),
   deadlineMs,
@@ -69,7 +69,7 @@ test(
         "merged onto main",
         "branch",
         "commit",
-        "./test.sh",
+        "sh test.sh",
         "time",
         "cost",
       ]) {

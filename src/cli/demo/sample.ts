@@ -1,11 +1,12 @@
 // The sample repository of `loopr demo`: a small program with a test command, both POSIX sh, so that nothing
-// else need be installed. Strings, so that the single executable has them.
+// else need be installed. Run by name of the shell, since temporary folders may be mounted noexec. Strings,
+// so that the single executable has them.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gitAt } from "../../git/exec.ts";
 
 export const sampleBranch = "main";
-export const sampleCheck = "./test.sh";
+export const sampleCheck = "sh test.sh";
 
 const sampleFiles: Readonly<Record<string, { text: string; executable?: boolean }>> = {
   tally: {
@@ -48,12 +49,12 @@ echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 `,
   },
-  "tests/lines.sh": { text: `expect "lines counts lines" 2 "$(printf 'a\\nb\\n' | ./tally lines)"\n` },
-  "tests/words.sh": { text: `expect "words counts words" 3 "$(printf 'a b\\nc\\n' | ./tally words)"\n` },
+  "tests/lines.sh": { text: `expect "lines counts lines" 2 "$(printf 'a\\nb\\n' | sh tally lines)"\n` },
+  "tests/words.sh": { text: `expect "words counts words" 3 "$(printf 'a b\\nc\\n' | sh tally words)"\n` },
   "README.md": {
     text: `# tally
 
-Says something about a text: \`./tally words <README.md\`. \`./test.sh\` tests it.
+Says something about a text: \`sh tally words <README.md\`. \`sh test.sh\` tests it.
 
 | command | prints |
 | --- | --- |
