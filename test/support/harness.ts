@@ -63,7 +63,7 @@ export interface Home {
   /** The whole environment that programs run with. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs the built program to its end. Throws at the deadline, with what it had printed. */
-  loopr(args: string[], options?: RunOptions): Promise<RunResult>;
+  loopr: (args: string[], options?: RunOptions) => Promise<RunResult>;
   /** Like `loopr`, and throws unless the exit code is 0. Returns stdout. */
   ok(args: string[], options?: RunOptions): Promise<string>;
   /** Starts the built program, for what runs until it is told to end. Killed at the end of the test. */

@@ -26,7 +26,7 @@ export interface RunBed {
   repo: Repository;
   /** Environment with the model server and a key. */
   env: Record<string, string>;
-  loopr(args: string[], options?: RunOptions): Promise<RunResult>;
+  loopr: (args: string[], options?: RunOptions) => Promise<RunResult>;
 }
 
 export const testKey = "sk-ant-test-SECRET-0123456789";
