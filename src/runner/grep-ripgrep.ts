@@ -65,18 +65,18 @@ async function runRipgrep(
   const kill = () => void child.kill("SIGKILL");
   search.signal.addEventListener("abort", kill, { once: true });
   let goOn = true;
-  let failure: Error | null = null;
+  const failures: Error[] = [];
   let complaints = "";
   const messages = new Messages((file) => {
     goOn &&= search.onFile(file);
     if (!goOn) kill();
   });
   child.stdout.on("data", (chunk: Buffer) => {
-    if (!goOn || failure !== null) return;
+    if (!goOn || failures.length > 0) return;
     try {
       messages.push(chunk);
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
+      failures.push(error instanceof Error ? error : new Error(String(error)));
       kill();
     }
   });
@@ -86,7 +86,7 @@ async function runRipgrep(
   try {
     const code = await ended(child);
     search.signal.throwIfAborted();
-    if (failure !== null) throw failure;
+    for (const failure of failures) throw failure;
     if (goOn && code !== 0 && code !== 1) return { unreadable: judge(complaints, code), goOn };
     return { unreadable: 0, goOn };
   } finally {

@@ -1,6 +1,6 @@
 // What a job may touch, looked up in the real file system just before the job starts: which of the
 // secrets exist, where the symbolic links lead, which of the host's sockets would be in reach.
-import { lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { isBelow, type Mount } from "./bwrap.ts";
 
@@ -18,12 +18,13 @@ export interface Confinement {
 const emptied = ["/run", "/tmp", "/var/tmp"];
 const writableEmptied = new Set(["/tmp", "/var/tmp"]);
 const privateDirMode = 0o700;
+const anyoneMayWrite = 0o222;
 
 /** Throws `sandbox_refused` where a path is not what the daemon took it for. */
 export function resolveMounts(confinement: Confinement): Mount[] {
   const { worktree } = confinement;
   requireRealDirectory(worktree, "the worktree");
-  const mounts: Mount[] = [...masks(confinement), { kind: "writable", path: worktree }];
+  const mounts: Mount[] = [...masks(confinement), ...kernelSwitches(), { kind: "writable", path: worktree }];
   const git = gitEntry(worktree);
   if (git) mounts.push({ kind: "readonly", path: git, from: git });
   for (const directory of new Set(confinement.write)) {
@@ -34,6 +35,30 @@ export function resolveMounts(confinement: Confinement): Mount[] {
     mounts.push(...readAgain(path, worktree, masked));
   }
   return [...mounts, ...socketMasks(mounts)];
+}
+
+/**
+ * Everything in /proc that is not about processes, read-only. Bubblewrap leaves /proc/sys out, since the
+ * directory itself is not writable: a job of root could then set `kernel.core_pattern`, which is a program
+ * that the kernel runs outside of every sandbox.
+ */
+function kernelSwitches(): Mount[] {
+  return namesIn("/proc")
+    .filter((name) => !/^\d+$/.test(name))
+    .map((name) => `/proc/${name}`)
+    .filter((path) => {
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      return stat?.isDirectory() === true || (stat?.isFile() === true && (stat.mode & anyoneMayWrite) !== 0);
+    })
+    .map((path) => ({ kind: "readonly", path, from: path }));
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function masks(confinement: Confinement): Mount[] {
