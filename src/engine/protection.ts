@@ -41,8 +41,14 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const needSecondRun: string[] = [];
   for (const path of classes.needSecondRun)
     if (!(await onlyDependencies(request, path))) needSecondRun.push(path);
-  const scripts = readsPackageJson.test(command) ? await changedScripts(request, matcher(mayChange)) : [];
-  return { ...classes, needSecondRun, forbidden: [...classes.forbidden, ...scripts] };
+  const scripts = readsPackageJson.test(command) ? await changedScripts(request) : [];
+  const permitted = matcher(mayChange);
+  const refused = scripts.filter((path) => !permitted(path)).map((path) => `${path} (its scripts)`);
+  return {
+    needSecondRun,
+    forbidden: [...classes.forbidden, ...refused],
+    allowed: [...classes.allowed, ...scripts.filter(permitted)],
+  };
 }
 
 async function onlyDependencies({ repository, base, commit }: ProtectionRequest, path: string) {
@@ -52,14 +58,14 @@ async function onlyDependencies({ repository, base, commit }: ProtectionRequest,
   return before !== null && after !== null && onlyDependenciesChanged(path, before, after);
 }
 
-async function changedScripts(request: ProtectionRequest, permitted: (path: string) => boolean) {
-  const { repository, base, commit, changes } = request;
+/** Each package.json whose part in checks differs. */
+async function changedScripts({ repository, base, commit, changes }: ProtectionRequest) {
   const found: string[] = [];
   for (const { path } of changes) {
-    if (posix.basename(path) !== "package.json" || permitted(path)) continue;
+    if (posix.basename(path) !== "package.json") continue;
     const before = await repository.read(base, path);
     const after = await repository.read(commit, path);
-    if (before !== null && packageScriptsChanged(before, after)) found.push(`${path} (its scripts)`);
+    if (before !== null && packageScriptsChanged(before, after)) found.push(path);
   }
   return found;
 }

@@ -55,8 +55,6 @@ const messageCharsMax = 2_000;
 const fixedConfig = [
   "core.hooksPath=/dev/null",
   "core.fsmonitor=false",
-  "core.untrackedCache=false",
-  "core.splitIndex=false",
   "core.quotePath=false",
   "core.pager=cat",
   "core.editor=true",
@@ -90,11 +88,16 @@ const fixedConfig = [
   "color.ui=false",
 ];
 
-/** In a worktree of ours every tracked file is there, even where the person's own checkout is sparse. */
+/**
+ * In a worktree of ours every tracked file is there, even where the person's own checkout is sparse, and its
+ * index is plain. In theirs, the form of the index is their choice.
+ */
 const ownWorktreeConfig = [
   "core.sparseCheckout=false",
   "core.sparseCheckoutCone=false",
   "index.sparse=false",
+  "core.untrackedCache=false",
+  "core.splitIndex=false",
 ];
 
 const fixedEnvironment = {

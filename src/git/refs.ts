@@ -171,6 +171,6 @@ export function checkRef(ref: string): void {
 }
 
 /** The object id that means "must not exist", as long as the repository's ids are. */
-export function zeroOf(id: string): string {
+function zeroOf(id: string): string {
   return "0".repeat(id.length);
 }

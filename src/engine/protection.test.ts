@@ -1,0 +1,79 @@
+// What a loop may change, on commits of a real repository.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
+import { runRecord } from "../../test/support/records.ts";
+import { createGit } from "../git/git.ts";
+import { defaultConfig } from "../domain/config.ts";
+import { classifyWork } from "./protection.ts";
+
+let fixture: GitFixture;
+beforeEach(() => {
+  fixture = gitFixture();
+});
+afterEach(() => fixture.remove());
+
+const packageJson = (extra: object = {}, test = "node scripts/test.mjs") =>
+  JSON.stringify({ scripts: { test }, ...extra }, null, 2);
+
+/** Classes of the difference between two states of a repository. */
+async function classesOf(
+  command: string,
+  base: Record<string, string>,
+  changes: Record<string, string>,
+  mayChange: string[] = [],
+) {
+  const root = fixture.repository("repo", base);
+  const opened = await createGit(fixture.env).open(root);
+  fixture.write(root, changes);
+  fixture.git(root, "add", "--all");
+  fixture.git(root, "commit", "--quiet", "-m", "work");
+  const { repository, head } = opened;
+  const validation = { ...defaultConfig.validation, command };
+  const run = runRecord({ config: { ...defaultConfig, validation }, check_cwd: "", may_change: [] });
+  const commit = fixture.git(root, "rev-parse", "HEAD");
+  const request = { repository, run, base: head, commit, mayChange };
+  return classifyWork({ ...request, changes: await repository.changes(head, commit) });
+}
+
+test("a task may add a dependency", async () => {
+  const base = { "package.json": packageJson(), "pyproject.toml": "[project]\ndependencies = []\n" };
+  const changes = {
+    "package.json": packageJson({ dependencies: { left: "1.0.0" } }),
+    "pyproject.toml": '[project]\ndependencies = ["a"]\n',
+  };
+  expect(await classesOf("npm test", base, changes)).toEqual({
+    needSecondRun: [],
+    forbidden: [],
+    allowed: [],
+  });
+});
+
+test("it may not change what the check runs by way of package.json, unless permitted", async () => {
+  const base = { "package.json": packageJson(), "scripts/test.mjs": "1", "src/a.js": "1" };
+  const changes = { "package.json": packageJson({}, "true"), "scripts/test.mjs": "2", "src/a.js": "2" };
+  const refused = await classesOf("CI=1 npm test", base, changes);
+  expect(refused.forbidden).toEqual(["scripts/test.mjs", "package.json (its scripts)"]);
+});
+
+test("permission counts for manifests and scripts", async () => {
+  const base = { "package.json": packageJson(), "scripts/test.mjs": "1" };
+  const changes = { "package.json": packageJson({}, "true"), "scripts/test.mjs": "2" };
+  const classes = await classesOf("npm test", base, changes, ["package.json", "scripts"]);
+  const allowed = ["scripts/test.mjs", "package.json"];
+  expect(classes).toEqual({ needSecondRun: [], forbidden: [], allowed });
+});
+
+test("settings of a test tool in a manifest need the second run", async () => {
+  const base = { "pyproject.toml": "[project]\ndependencies = []\n" };
+  const changes = {
+    "pyproject.toml": '[project]\ndependencies = []\n[tool.pytest.ini_options]\naddopts = "-x"\n',
+  };
+  expect((await classesOf("pytest", base, changes)).needSecondRun).toEqual(["pyproject.toml"]);
+});
+
+test("where the check runs no such tool, package.json is free", async () => {
+  const base = { "package.json": packageJson() };
+  expect(
+    (await classesOf("go test ./...", base, { "package.json": packageJson({}, "true") })).forbidden,
+  ).toEqual([]);
+});
