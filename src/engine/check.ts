@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
-import type { JobOutcome, Jobs } from "./ports.ts";
+import type { JobOutcome, Jobs, Repository } from "./ports.ts";
 import { outputBytesMax, type Workspace } from "./workspace.ts";
 
 /** A check whose runner died under it is run again this often, each time on record. */
@@ -121,7 +121,7 @@ async function prepare(options: CheckOptions): Promise<JobOutcome | null> {
   if (!setup) return null;
 
   const copy = join(dirname(checkDir), "deps");
-  const key = await manifestKey(options, setup);
+  const key = await manifestKey(repository, treeish, setup);
   const state = await readState(`${copy}.json`);
   if (state?.key === key) {
     for (const path of state.paths) await copyTree(copy, checkDir, path);
@@ -189,12 +189,11 @@ const manifests = new Set(
 );
 
 /** Changes exactly when the set-up command, a manifest or a lock file does. */
-async function manifestKey(options: CheckOptions, setup: string): Promise<string> {
-  const { repository } = options.workspace;
+export async function manifestKey(repository: Repository, treeish: string, setup: string): Promise<string> {
   const hash = createHash("sha256").update(setup);
-  for (const path of await repository.files(options.treeish)) {
+  for (const path of await repository.files(treeish)) {
     if (!manifests.has(basename(path))) continue;
-    hash.update(`\0${path}\0`).update((await repository.read(options.treeish, path)) ?? "");
+    hash.update(`\0${path}\0`).update((await repository.read(treeish, path)) ?? "");
   }
   return hash.digest("hex");
 }

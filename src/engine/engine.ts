@@ -101,14 +101,19 @@ export class Engine {
 
   #startTask(id: string): void {
     const abort = new AbortController();
-    const done = this.#runTask(id, abort.signal).finally(() => {
-      this.#tasks.delete(id);
-      this.wake();
-    });
+    // A task of the same loop that is just ending has to be gone first: they share a worktree.
+    const before = this.#tasks.get(id)?.done ?? Promise.resolve();
+    const done = before
+      .then(() => this.#runTask(id, abort.signal))
+      .finally(() => {
+        if (this.#tasks.get(id)?.done === done) this.#tasks.delete(id);
+        this.wake();
+      });
     this.#tasks.set(id, { abort, done });
   }
 
   async #runTask(id: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     let end: TaskEnd;
     try {
       end = await runTask(this.parts, id, signal);

@@ -2,6 +2,7 @@
 import type { Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
+import { messageOf } from "../lib/errors.ts";
 import { feedbackOf } from "./verdict.ts";
 import { runCheck } from "./check.ts";
 import { openJournal } from "./journal.ts";
@@ -146,7 +147,7 @@ export async function mergeOntoTarget(
     signal.throwIfAborted();
     const moved = await repository.fastForward(run.target_branch, verification.commit);
     if (moved.kind === "done") {
-      await repository.addNote(verification.commit, noteOf(parts, root, parts.ledger.run(root.id)));
+      await keepEvidence(parts, root, workspace, verification.commit);
       return { kind: "merged", commit: verification.commit };
     }
     last = moved;
@@ -161,6 +162,15 @@ export async function mergeOntoTarget(
       hint: `loopr merge ${root.id}`,
     },
   };
+}
+
+/** The work is on the target by now: a note that cannot be written is told, and changes nothing of that. */
+async function keepEvidence(parts: Parts, root: Loop, workspace: Workspace, commit: string): Promise<void> {
+  try {
+    await workspace.repository.addNote(commit, noteOf(parts, root, parts.ledger.run(root.id)));
+  } catch (error) {
+    parts.log.warn("the evidence could not be kept as a git note", { run: root.id, error: messageOf(error) });
+  }
 }
 
 /** The evidence, kept with the commit: what ran, on which tree, with what result. */

@@ -1,11 +1,12 @@
 // One iteration: prompt, conversation, commit, validation. The type of the loop decides by data which.
+import { readFile, writeFile } from "node:fs/promises";
 import { PlanArtifact, planProblems } from "../domain/artifacts.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { inheritedContext } from "./artifacts.ts";
 import { assertWithinBounds } from "./bounds.ts";
-import { runSetup } from "./check.ts";
+import { manifestKey, runSetup } from "./check.ts";
 import { converse, type Conversation } from "./conversation.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { loopRef, trailers, type Parts } from "./parts.ts";
@@ -111,6 +112,7 @@ async function committedAlready(workspace: Workspace, loop: Loop): Promise<Commi
   };
 }
 
+/** Runs worktree.setup where it has not run for the manifests of the checkpoint. */
 async function setUpWorktree(
   parts: Parts,
   loop: Loop,
@@ -118,10 +120,16 @@ async function setUpWorktree(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<LooprError | null> {
-  if (!workspace.run.config.worktree.setup) return null;
+  const { setup } = workspace.run.config.worktree;
+  if (!setup) return null;
+  const { repository } = workspace;
+  const path = workspace.workDir(loop.id);
+  const key = await manifestKey(repository, await repository.headOf(path), setup);
+  const marker = `${path}.setup`;
+  if ((await readFile(marker, "utf8").catch(() => "")) === key) return null;
   parts.ledger.update(loop.id, { progress: `iteration ${loop.iteration}: worktree.setup` });
   const outcome = await runSetup(parts.jobs, workspace, {
-    directory: workspace.workDir(loop.id),
+    directory: path,
     purpose: "work",
     loopId: loop.id,
     iteration: loop.iteration,
@@ -130,10 +138,13 @@ async function setUpWorktree(
       journal.output("tool", text);
     },
   });
-  if (outcome.status === "success") return null;
+  if (outcome.status === "success") {
+    await writeFile(marker, key);
+    return null;
+  }
   return new LooprError(
     "setup_failed",
-    `worktree.setup \`${workspace.run.config.worktree.setup}\` ended with ${outcome.status}, exit code ${outcome.exit_code ?? "none"}`,
+    `worktree.setup \`${setup}\` ended with ${outcome.status}, exit code ${outcome.exit_code ?? "none"}`,
     `loopr logs ${loop.id} shows what it printed; mend it, then loopr resume ${loop.id}`,
   );
 }

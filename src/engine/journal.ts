@@ -22,6 +22,7 @@ export function openJournal(
 ): Journal {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let written = 0;
+  let last = { stream: "", text: "\n" };
   const append = (name: string, text: string) => {
     appendFileSync(join(directory, name), redact(text), { mode: 0o600 });
   };
@@ -36,7 +37,10 @@ export function openJournal(
     },
     output: (stream, text) => {
       if (text === "") return;
-      const clean = redact(text);
+      // What the model says seldom ends its line; the next voice begins one of its own.
+      const isNewVoice = stream !== last.stream && !last.text.endsWith("\n");
+      const clean = (isNewVoice ? "\n" : "") + redact(text);
+      last = { stream, text };
       onOutput(stream, clean);
       if (written > outputBytesMax) return;
       written += Buffer.byteLength(clean);
