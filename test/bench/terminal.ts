@@ -1,5 +1,5 @@
 // The first frame of the terminal interface, in a pseudo-terminal.
-import { program, type Home } from "../support/harness.ts";
+import { program, until, type Home } from "../support/harness.ts";
 
 const deadlineMs = 10_000;
 
@@ -25,7 +25,10 @@ export async function firstFrameMs(home: Home): Promise<number> {
     },
   });
   try {
-    return await shown.promise;
+    const took = await shown.promise;
+    // The frame is there before the daemon is, and one on its way up cannot be told to stop.
+    await until(() => home.ok(["daemon", "status"]), deadlineMs, "the daemon to answer");
+    return took;
   } finally {
     clearTimeout(timer);
     child.kill("SIGTERM");
