@@ -53,22 +53,38 @@ export function titleOf(loop: Pick<Loop, "title" | "context">): string {
 }
 
 const waits: Readonly<Record<string, string>> = {
-  approval: "waits for your approval",
-  credentials: "waits for credentials",
-  dependencies: "waits for other loops",
-  budget: "waits: budget used up",
-  merge: "verified, waits to be merged",
+  approval: "needs your approval",
+  credentials: "needs credentials",
+  dependencies: "waits for others",
+  budget: "budget used up",
+  merge: "verified, to be merged",
 };
 
-/** One line: what it does right now, or what came of it. */
-export function doing(loop: Loop): string {
+/** One line: what it does right now, or what came of it. `loops`: all that are known. */
+export function doing(loop: Loop, loops: ReadonlyMap<string, Loop>): string {
   const state = shownState(loop);
   if (loop.status === "awaiting_approval") return waits["approval"] ?? "";
   if (loop.failure) return cleanLine(loop.failure.message);
   if (loop.waiting_for) return waits[loop.waiting_for] ?? `waits for ${cleanLine(loop.waiting_for)}`;
   if (state === "verified") return waits["merge"] ?? "";
+  if (state === "pending") return unmet(loop, loops);
+  if (state === "executing") return share(loop, loops);
   const progress = cleanLine(loop.progress).trim();
   return progress || (["running", "pending", "complete"].includes(state) ? "" : stateName(state));
+}
+
+function unmet(loop: Loop, loops: ReadonlyMap<string, Loop>): string {
+  const open = loop.depends_on.map((id) => loops.get(id)).filter((each) => each?.status !== "complete");
+  const [first] = open;
+  if (!first) return cleanLine(loop.progress).trim();
+  return open.length === 1 ? `after ${titleOf(first)}` : `after ${open.length} others`;
+}
+
+/** How far a run has come, by the loops that change code. */
+function share(root: Loop, loops: ReadonlyMap<string, Loop>): string {
+  const code = [...loops.values()].filter((each) => each.root_id === root.id && each.loop_type === "code");
+  const done = code.filter((each) => each.status === "complete").length;
+  return code.length <= 1 ? cleanLine(root.progress).trim() : `${done} of ${code.length} done`;
 }
 
 /** What the filter looks in, in lower case. */
@@ -110,10 +126,16 @@ export function money(usd: number): string {
 }
 
 /** `950`, `12.3k`, `4.5M`. */
-export function count(n: number): string {
+function count(n: number): string {
   if (n < 1_000) return String(Math.round(n));
   if (n < 999_950) return `${(n / 1_000).toFixed(n < 99_950 ? 1 : 0)}k`;
   return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+/** In and out: `↑12.3k ↓4.5k`. */
+export function tokens({ up, down }: Glyphs, tokensIn: number, tokensOut: number): string {
+  const space = up.length > 1 ? " " : "";
+  return `${up}${space}${count(tokensIn)} ${down}${space}${count(tokensOut)}`;
 }
 
 export function plural(n: number, one: string, many = one + "s"): string {

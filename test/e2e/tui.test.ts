@@ -135,8 +135,9 @@ const planner: Handler = (request) => {
 
 describe("a run", () => {
   test("from the plan through feedback and approval to verified, and the daemon killed in between", async () => {
-    await withRuns(planner, async ({ home, repo, env, loopr }) => {
-      const created = await loopr([
+    await withRuns(planner, async (bed) => {
+      const { home, repo, env } = bed;
+      const created = await bed.loopr([
         "plan",
         "--check",
         "sh test.sh",
@@ -171,7 +172,7 @@ describe("a run", () => {
         pty.press("a");
         await pty.shows("Approved: 1 spec under way.");
         await until(
-          async () => json(await loopr(["status", id, "--json"]))["run_state"] === "verified",
+          async () => json(await bed.loopr(["status", id, "--json"]))["run_state"] === "verified",
           60_000,
           "verified",
         );

@@ -9,7 +9,6 @@ import { cleanLine, padEnd } from "../text.ts";
 import type { Style } from "../theme.ts";
 import {
   age,
-  count,
   doing,
   duration,
   money,
@@ -19,6 +18,7 @@ import {
   stateName,
   stateStyle,
   titleOf,
+  tokens,
   when,
 } from "../words.ts";
 import { blank, heading, missing, paragraph } from "./lines.ts";
@@ -36,7 +36,7 @@ export function detailPinned(state: State, loop: Loop, pane: Pane): Line[] {
     `iteration ${loop.iteration}/${loop.max_iterations}`,
     age(state.now - loop.created_at),
     money(loop.cost_usd),
-    `${count(loop.tokens_in)} tokens in, ${count(loop.tokens_out)} out`,
+    tokens(state.glyphs, loop.tokens_in, loop.tokens_out),
     hexPart(loop.id),
     ...(loop.branch === null ? [] : [cleanLine(loop.branch)]),
   ];
@@ -98,7 +98,7 @@ function situation(state: State, loop: Loop): Line[] {
       blank,
     ];
   }
-  const now = doing(loop);
+  const now = doing(loop, state.loops);
   const shown = shownState(loop);
   const next = shown === "verified" ? `hint: loopr merge ${shortId(loop.id)}` : "";
   if (now === "") return [];
@@ -194,14 +194,13 @@ function evidencePane(state: State): Line[] {
 function evidenceLines(state: State, evidence: Evidence, outputLines: number): Line[] {
   const { glyphs, columns } = state;
   const verdict = evidence.verified ? "verified" : "not verified";
-  const stage = evidence.stage === "iteration" ? `iteration ${evidence.iteration}` : evidence.stage;
   const lines = [
     line(
       {
         text: `${evidence.verified ? glyphs.complete : glyphs.failed} ${verdict}`,
         style: evidence.verified ? "green" : "red",
       },
-      { text: `  ${stage}  ${when(evidence.at, state.now)}`, style: "dim" },
+      { text: `  ${stageName(evidence)}  ${when(evidence.at, state.now)}`, style: "dim" },
     ),
     ...evidence.checks.flatMap((check) => checkLines(state, check, outputLines)),
   ];
@@ -210,6 +209,19 @@ function evidenceLines(state: State, evidence: Evidence, outputLines: number): L
     lines.push(...paragraph(`Changed protected files: ${files}`, columns, "yellow", "  "));
   }
   return lines;
+}
+
+function stageName({ stage, iteration }: Evidence): string {
+  switch (stage) {
+    case "baseline":
+      return "before any change";
+    case "iteration":
+      return `iteration ${iteration}`;
+    case "integration":
+      return "on the run's branch";
+    case "final":
+      return "on the target";
+  }
 }
 
 function checkLines(state: State, check: CheckResult, outputLines: number): Line[] {

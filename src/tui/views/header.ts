@@ -4,7 +4,7 @@ import type { State } from "../state.ts";
 import { cleanLine } from "../text.ts";
 import type { Style } from "../theme.ts";
 import { shownLoops } from "../tree.ts";
-import { count, money, shownState, stateGroup, stateStyle, type Group } from "../words.ts";
+import { money, shownState, stateGroup, stateStyle, tokens, type Group } from "../words.ts";
 import { edges, spansWidth } from "./lines.ts";
 
 export function header(state: State): Line {
@@ -73,10 +73,8 @@ function counts(state: State, by: Map<Group, number>, form: "words" | "glyphs"):
 }
 
 function spent(state: State, tokensIn: number, tokensOut: number, cost: number): Span[] {
-  const { up, down } = state.glyphs;
-  const space = up.length > 1 ? " " : "";
   return [
-    { text: `${up}${space}${count(tokensIn)} ${down}${space}${count(tokensOut)}  `, style: "dim" },
+    { text: `${tokens(state.glyphs, tokensIn, tokensOut)}  `, style: "dim" },
     { text: money(cost), style: "bold" },
   ];
 }

@@ -2,16 +2,20 @@
 import { abbreviations } from "../../lib/ids.ts";
 import { basename } from "node:path";
 import type { Line, Span } from "../paint.ts";
-import { line } from "../paint.ts";
 import type { State } from "../state.ts";
-import { cleanLine, fit, widthOf } from "../text.ts";
+import { cleanLine, fit } from "../text.ts";
+import type { Glyphs, Style } from "../theme.ts";
 import { treeRows, type TreeRow } from "../tree.ts";
 import { age, doing, money, shownState, stateGlyph, stateStyle, titleOf } from "../words.ts";
-import { blank, cell, cellRight, heading, paragraph } from "./lines.ts";
+import { blank, cell, cellRight, heading, paragraph, spansWidth } from "./lines.ts";
 
 /** Narrower terminals do without ids: the detail view has them. */
 const idFromColumns = 100;
-const gap: Span = { text: "  " };
+const gap: Span = { text: " " };
+const wideGap: Span = { text: "  " };
+
+/** Of what the figures leave, the rest being the tree's. */
+const doingShare = 0.35;
 
 interface Columns {
   tree: number;
@@ -35,28 +39,46 @@ export function loopsView(state: State, height: number): Line[] {
 function columnsFor(width: number): Columns {
   const id = width >= idFromColumns ? 10 : 0;
   const figures = { iteration: 5, age: 4, cost: 6 };
-  const used = figures.iteration + figures.age + figures.cost + (id > 0 ? id + gap.text.length : 0);
-  const free = Math.max(0, width - used - 4 * gap.text.length);
-  const doing = Math.floor(free * 0.4);
+  const gaps = 2 * wideGap.text.length + 2 * gap.text.length;
+  const used = figures.iteration + figures.age + figures.cost + (id > 0 ? id + wideGap.text.length : 0);
+  const free = Math.max(0, width - used - gaps);
+  const doing = Math.floor(free * doingShare);
   return { tree: free - doing, id, ...figures, doing };
+}
+
+interface Cells {
+  /** Exactly as wide as the tree's column. */
+  tree: Span[];
+  id: string;
+  iteration: string;
+  age: string;
+  cost: string;
+  doing: string;
+}
+
+/** One row of the table, its names or a loop; `last`: the style of what it does. */
+function tableRow(cells: Cells, columns: Columns, glyphs: Glyphs, style: Style, last: Style): Span[] {
+  return [
+    ...cells.tree,
+    wideGap,
+    ...(columns.id > 0 ? [cell(cells.id, columns.id, glyphs, "dim"), wideGap] : []),
+    cellRight(cells.iteration, columns.iteration, glyphs, style),
+    gap,
+    cellRight(cells.age, columns.age, glyphs, style),
+    gap,
+    cellRight(cells.cost, columns.cost, glyphs, style),
+    wideGap,
+    { text: fit(cells.doing, columns.doing, glyphs.ellipsis), style: last },
+  ];
 }
 
 function columnNames(state: State, columns: Columns): Line {
   const { glyphs, scope } = state;
   const where = scope.all ? "all projects" : cleanLine(scope.name ?? "");
   const what = state.filter === "" ? where : `${where} /${cleanLine(state.filter)}`;
-  return line(
-    cell(`LOOPS  ${what}`, columns.tree, glyphs, "dim"),
-    gap,
-    ...(columns.id > 0 ? [cell("ID", columns.id, glyphs, "dim"), gap] : []),
-    cellRight("ITER", columns.iteration, glyphs, "dim"),
-    gap,
-    cellRight("AGE", columns.age, glyphs, "dim"),
-    gap,
-    cellRight("COST", columns.cost, glyphs, "dim"),
-    gap,
-    cell("NOW", columns.doing, glyphs, "dim"),
-  );
+  const tree = [cell(`LOOPS  ${what}`, columns.tree, glyphs, "dim")];
+  const names = { tree, id: "ID", iteration: "ITER", age: "AGE", cost: "COST", doing: "NOW" };
+  return { spans: tableRow(names, columns, glyphs, "dim", "dim") };
 }
 
 function treeLine(state: State, row: TreeRow, columns: Columns, ids: Map<string, string> | null): Line {
@@ -64,31 +86,25 @@ function treeLine(state: State, row: TreeRow, columns: Columns, ids: Map<string,
   const { loop } = row;
   const shown = shownState(loop);
   const style = stateStyle(shown);
-  const iterations = loop.iteration === 0 ? "" : `${loop.iteration}/${loop.max_iterations}`;
-  const title = fit(titleOf(loop), columns.tree, glyphs.ellipsis);
-  const project = state.scope.all && row.depth === 0 ? `[${cleanLine(basename(loop.project))}] ` : "";
   const fold = row.folded === null ? " " : row.folded ? glyphs.closed : glyphs.open;
   const before: Span[] = [
     { text: "  ".repeat(row.depth) + fold + " ", style: "dim" },
     { text: stateGlyph(glyphs, shown) + " ", style },
     { text: loop.loop_type.padEnd(6), style: "dim" },
   ];
-  const room = columns.tree - before.reduce((sum, span) => sum + widthOf(span.text), 0);
+  const room = Math.max(0, columns.tree - spansWidth(before));
+  const project = state.scope.all && row.depth === 0 ? `[${cleanLine(basename(loop.project))}] ` : "";
+  const cells: Cells = {
+    tree: [...before, cell(project + titleOf(loop), room, glyphs)],
+    id: ids?.get(loop.id) ?? "",
+    iteration: loop.iteration === 0 ? "" : `${loop.iteration}/${loop.max_iterations}`,
+    age: age(state.now - loop.created_at),
+    cost: money(loop.cost_usd),
+    doing: doing(loop, state.loops),
+  };
   return {
     selected: loop.id === state.cursor,
-    spans: [
-      ...before,
-      cell(project + title, Math.max(0, room), glyphs),
-      gap,
-      ...(ids ? [cell(ids.get(loop.id) ?? "", columns.id, glyphs, "dim"), gap] : []),
-      cellRight(iterations, columns.iteration, glyphs),
-      gap,
-      cellRight(age(state.now - loop.created_at), columns.age, glyphs),
-      gap,
-      cellRight(money(loop.cost_usd), columns.cost, glyphs),
-      gap,
-      { text: fit(doing(loop), columns.doing, glyphs.ellipsis), style },
-    ],
+    spans: tableRow(cells, columns, glyphs, "plain", style),
   };
 }
 
