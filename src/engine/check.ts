@@ -140,6 +140,9 @@ async function prepare(options: CheckOptions): Promise<JobOutcome | null> {
   await rm(copy, { recursive: true, force: true });
   for (const path of paths) await copyTree(checkDir, copy, path);
   await writeFile(`${copy}.json`, JSON.stringify({ key, paths }));
+  // The set-up may have rewritten tracked files (a lock file, or worse, a test): the tree's own count.
+  await repository.checkoutClean(checkDir, treeish);
+  for (const path of paths) await copyTree(copy, checkDir, path);
   return null;
 }
 

@@ -33,8 +33,14 @@ test("runs in worktree and check, once for each state of the manifests, and is r
   await withRuns(
     replies,
     async ({ repo, server, loopr }) => {
-      const setup = 'mkdir -p deps && cp package.json deps/ && echo ran >> "$XDG_CACHE_HOME/ran"';
-      repo.write(".loopr.yml", `validation:\n  command: sh check.sh\nworktree:\n  setup: ${setup}\n`);
+      const setup =
+        'mkdir -p deps && cp package.json deps/ && echo ran >> "$XDG_CACHE_HOME/ran"; ' +
+        // What it does to tracked files must not count: the check runs on the committed tree.
+        'case "$XDG_CACHE_HOME" in */check) echo exit 1 > test.sh ;; esac';
+      repo.write(
+        ".loopr.yml",
+        `validation:\n  command: sh check.sh\nworktree:\n  setup: ${JSON.stringify(setup)}\n`,
+      );
       expect(await loopr(["trust"])).toMatchObject({ code: 0 });
       expect(await loopr(["run", "--depth", "code", "Greet the world", "--yes"])).toMatchObject({ code: 0 });
       expect(server.requests[1]?.results[0]?.content).toContain('{"name":"sample"}');
