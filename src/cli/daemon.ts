@@ -50,7 +50,7 @@ async function start(context: CliContext): Promise<void> {
   const { connection, server, started } = await establish({
     ...dialOptions(),
     autoStart: true,
-    onProgress: context.note,
+    onProgress: (text) => context.note(text),
   });
   connection.close();
   const { pid, version } = server;
@@ -63,7 +63,7 @@ async function start(context: CliContext): Promise<void> {
 }
 
 function stop(context: CliContext): Promise<Stopped> {
-  return stopDaemon({ ...dialOptions(), onProgress: context.note });
+  return stopDaemon({ ...dialOptions(), onProgress: (text) => context.note(text) });
 }
 
 function dialOptions() {

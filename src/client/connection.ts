@@ -78,10 +78,10 @@ export class Connection {
   ): Promise<unknown> {
     if (this.#closed) return Promise.reject(connectionLost());
     const id = this.#nextId++;
-    const { promise, resolve, reject } = deferred<unknown>();
+    const answer = deferred<unknown>();
     const onTimeout = () => {
       this.#pending.delete(id);
-      reject(noAnswer(method, timeoutMs ?? 0));
+      answer.reject(noAnswer(method, timeoutMs ?? 0));
     };
     const timer = timeoutMs === null ? undefined : setTimeout(onTimeout, timeoutMs);
     this.#pending.set(id, {
@@ -89,18 +89,18 @@ export class Connection {
         clearTimeout(timer);
         try {
           onResult(result);
-          resolve(result);
+          answer.resolve(result);
         } catch (error) {
-          reject(error);
+          answer.reject(error);
         }
       },
       fail: (error) => {
         clearTimeout(timer);
-        reject(error);
+        answer.reject(error);
       },
     });
     this.#socket.write(encodeLine({ id, method, params }));
-    return promise;
+    return answer.promise;
   }
 
   close(): void {

@@ -11,6 +11,8 @@ import { isDaemonLockHeld, liveIdentity } from "./probe.ts";
 const escalationMs = 3_000;
 /** Instead of the first, where it has already been silent for the handshake's 2 s. */
 const hungMs = 1_000;
+/** Where there is nobody to signal: it may be on its last steps, with its name already taken away. */
+const unnamedMs = 1_000;
 /** After SIGKILL: only the kernel can still be busy. */
 const killedMs = 5_000;
 const progressAfterMs = 5_000;
@@ -29,19 +31,12 @@ export async function stopDaemon(options: StopOptions): Promise<Stopped> {
   const startedAtMs = Date.now();
   const dialled = await dialOrHung(options);
   if (dialled.kind === "absent" && !isDaemonLockHeld(dataDir)) return { kind: "not_running" };
-  const target = await identityOf(dataDir);
+  const target = dialled.kind === "connected" ? dialled.server : await identityOf(dataDir);
   const progress = progressReporter(options.onProgress, target, startedAtMs);
-  const isGone = () => !isStillThere(dataDir, target);
   try {
     if (dialled.kind === "connected") await request(dialled);
-    for (const [signal, waitMs] of [
-      [null, { connected: escalationMs, hung: hungMs, absent: 0 }[dialled.kind]],
-      ["SIGTERM", escalationMs],
-      ["SIGKILL", killedMs],
-    ] as const) {
-      if (signal !== null) signalTarget(dataDir, target, signal);
-      if (await waitUntil(isGone, waitMs)) return { kind: "stopped", pid: target?.pid ?? null };
-    }
+    const gone = await escalate(dataDir, target, dialled.kind);
+    if (gone) return { kind: "stopped", pid: target?.pid ?? null };
   } finally {
     progress.end();
     if (dialled.kind === "connected") dialled.connection.close();
@@ -49,10 +44,32 @@ export async function stopDaemon(options: StopOptions): Promise<Stopped> {
   throw new LooprError(
     "stop_failed",
     `the daemon${target ? ` (PID ${target.pid})` : ""} did not end`,
-    target
-      ? `a process that SIGKILL does not end waits for the kernel, a dead disk perhaps`
+    target && isStillNamed(dataDir, target)
+      ? "a process that SIGKILL does not end waits for the kernel, a dead disk perhaps"
       : `daemon.json does not say which process it is; see who holds it with: fuser '${dataDir}/daemon.lock'`,
   );
+}
+
+/** Of `daemon.json`, or of the handshake. */
+type Target = Pick<DaemonIdentity, "pid" | "nonce">;
+
+/** True once it is gone. */
+async function escalate(
+  dataDir: string,
+  target: Target | null,
+  how: "connected" | "hung" | "absent",
+): Promise<boolean> {
+  const isGone = () => !isStillThere(dataDir, target);
+  const steps = [
+    [null, { connected: escalationMs, hung: hungMs, absent: 0 }[how]],
+    ["SIGTERM", escalationMs],
+    ["SIGKILL", killedMs],
+  ] as const;
+  for (const [signal, waitMs] of steps) {
+    const told = signal === null || signalTarget(dataDir, target, signal);
+    if (await waitUntil(isGone, told ? waitMs : unnamedMs)) return true;
+  }
+  return false;
 }
 
 async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" }> {
@@ -80,23 +97,28 @@ async function request({ connection }: Extract<Dialled, { kind: "connected" }>):
 }
 
 /** The process that we saw at the start; a successor that someone started meanwhile is not our business. */
-function isStillThere(dataDir: string, target: DaemonIdentity | null): boolean {
+function isStillThere(dataDir: string, target: Target | null): boolean {
   const now = liveIdentity(dataDir);
-  if (target && now && now.nonce !== target.nonce) return false;
-  if (target && now) return true;
+  if (target && now) return now.nonce === target.nonce;
   return isDaemonLockHeld(dataDir);
 }
 
-/** Only what daemon.json names, and only if the process of that PID was started when it says. */
-function signalTarget(dataDir: string, target: DaemonIdentity | null, signal: "SIGTERM" | "SIGKILL"): void {
-  const now = liveIdentity(dataDir);
-  if (!now || !target || now.nonce !== target.nonce) return;
+function isStillNamed(dataDir: string, target: Target): boolean {
+  return liveIdentity(dataDir)?.nonce === target.nonce;
+}
+
+/**
+ * Only what daemon.json names, and only if the process of that PID was started when it says. False where
+ * there is nothing to signal.
+ */
+function signalTarget(dataDir: string, target: Target | null, signal: "SIGTERM" | "SIGKILL"): boolean {
+  if (!target || !isStillNamed(dataDir, target)) return false;
   try {
-    sendSignal(now.pid, signal);
+    return sendSignal(target.pid, signal);
   } catch (error) {
     throw new LooprError(
       "stop_failed",
-      `the daemon (PID ${now.pid}) cannot be signalled: ${messageOf(error)}`,
+      `the daemon (PID ${target.pid}) cannot be signalled: ${messageOf(error)}`,
       "stop it as the user that started it",
       { cause: error },
     );
@@ -114,7 +136,7 @@ async function waitUntil(condition: () => boolean, limitMs: number): Promise<boo
 
 function progressReporter(
   say: (text: string) => void,
-  target: DaemonIdentity | null,
+  target: Target | null,
   startedAtMs: number,
 ): { end(): void } {
   const timer = setInterval(() => {

@@ -50,10 +50,11 @@ export class Daemon {
   readonly #identity: DaemonIdentity;
   readonly #files: IdentityFiles;
   readonly #server: Server;
-  readonly #stopAsked = deferred<StopMode>();
-  readonly #stopAtOnce = deferred<"now">();
+  readonly #stopAsked = deferred<void>();
+  readonly #stopAtOnce = deferred<void>();
   #socket: PublishedSocket | null = null;
-  #stopping = false;
+  /** As the first call asked; null: nobody has. */
+  #stopMode: StopMode | null = null;
 
   constructor(config: DaemonConfig, dependencies: DaemonDependencies) {
     this.#config = config;
@@ -103,16 +104,16 @@ export class Daemon {
     try {
       if (await this.#start()) await this.#serve();
     } finally {
-      await this.#end(await Promise.race([this.#stopAsked.promise, "now" as const]));
+      await this.#end(this.#stopMode ?? "now");
     }
   }
 
   /** A first call begins a graceful stop, a second one ends the waiting. Callable at any time. */
   stop(mode: StopMode, why: string): void {
     this.#needs.log.info(`stopping: ${why}`, { mode });
-    if (mode === "now" || this.#stopping) this.#stopAtOnce.resolve("now");
-    this.#stopping = true;
-    this.#stopAsked.resolve(mode);
+    if (this.#stopMode !== null) this.#stopAtOnce.resolve();
+    this.#stopMode ??= mode;
+    this.#stopAsked.resolve();
   }
 
   /** False where a stop came first. */
@@ -152,6 +153,7 @@ export class Daemon {
         log.warn("the socket was gone: published again");
         this.#socket.close();
         await this.#publish();
+        if (this.#stopMode !== null) this.#socket.close(); // Too late: we are on our way down.
       }
     } catch (error) {
       log.error("the self-check failed", { error });
@@ -160,7 +162,7 @@ export class Daemon {
 
   async #end(asked: StopMode): Promise<void> {
     const { services, log } = this.#needs;
-    this.#stopping = true;
+    this.#stopMode ??= asked;
     startWatchdog(stopDeadlineMs[asked] + watchdogGraceMs);
     this.#socket?.close();
     this.#server.announceStop();

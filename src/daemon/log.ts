@@ -11,10 +11,10 @@ const lineBytesMax = 64 * 1024;
 export interface LogFile {
   readonly log: Log;
   /** From now on this text is blotted out wherever it would be logged. For keys, which no caller should log. */
-  addSecret(secret: string): void;
+  readonly addSecret: (secret: string) => void;
   /** For SIGHUP: someone has moved the file away. */
-  reopen(): void;
-  close(): void;
+  readonly reopen: () => void;
+  readonly close: () => void;
 }
 
 export function openLog(path: string, options: { level: LogLevel; bytesMax?: number }): LogFile {

@@ -27,10 +27,11 @@ export function userHome(env: Environment = process.env): string | null {
   return home && home !== "/nonexistent" ? resolve(home) : null;
 }
 
-/** `<home>/daemon.sock`, or the place in /tmp where that path is too long or on a network file system. */
+/** `<home>/daemon.sock` or what `LOOPR_SOCKET` says, or the place in /tmp where that path is too long or on a network file system. */
 export function defaultSocketPath(env: Environment = process.env): string {
-  if (env["LOOPR_SOCKET"]) return resolve(env["LOOPR_SOCKET"]);
-  return socketPathIn(defaultDataDir(env));
+  return usableSocketPath(
+    env["LOOPR_SOCKET"] ? resolve(env["LOOPR_SOCKET"]) : join(defaultDataDir(env), "daemon.sock"),
+  );
 }
 
 /** `<home>/daemon.pid`. */
@@ -45,12 +46,11 @@ export function userConfigPath(env: Environment = process.env): string | null {
   return base ? join(base, "loopr", "loopr.yml") : null;
 }
 
-export function socketPathIn(dataDir: string): string {
-  const inHome = join(dataDir, "daemon.sock");
-  if (Buffer.byteLength(inHome) <= socketPathBytesMax && networkFileSystemOf(dataDir) === null) return inHome;
+function usableSocketPath(wanted: string): string {
+  if (Buffer.byteLength(wanted) <= socketPathBytesMax && networkFileSystemOf(wanted) === null) return wanted;
   // Loaded only where it is needed: it costs every command more than its own work.
   const { createHash } = process.getBuiltinModule("node:crypto");
-  const hash = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
+  const hash = createHash("sha256").update(wanted).digest("hex").slice(0, 16);
   return join(socketFallbackDir(), `${hash}.sock`);
 }
 

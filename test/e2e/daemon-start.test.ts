@@ -79,7 +79,7 @@ describe("daemon start", () => {
       withHome(async (home) => {
         const results = await Promise.all(Array.from({ length: 20 }, () => home.loopr(["daemon", "start"])));
         expect(results.map((result) => result.stderr).filter((text) => text !== "")).toEqual([]);
-        expect(results.map((result) => result.code)).toEqual(Array(20).fill(0));
+        expect(results.map((result) => result.code)).toEqual(new Array<number>(20).fill(0));
         expect(daemons(home)).toEqual([livePid(home)]);
       }),
     limitMs,
@@ -98,7 +98,7 @@ describe("daemon start", () => {
           Array.from({ length: 50 }, () => home.loopr(["daemon", "start"], { deadlineMs: 50_000 })),
         );
         expect(results.map((result) => result.stderr).filter((text) => text !== "")).toEqual([]);
-        expect(results.map((result) => result.code)).toEqual(Array(50).fill(0));
+        expect(results.map((result) => result.code)).toEqual(new Array<number>(50).fill(0));
         expect(daemons(home)).toEqual([livePid(home)]);
         expect(livePid(home)).not.toBe(killed);
       }),

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { logLevelOf, openLog } from "./log.ts";
+
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "loopr-log-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const path = () => join(dir, "daemon.log");
+const lines = (file = path()) =>
+  readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe("the log", () => {
+  test("is private JSON lines of the level asked for and above", () => {
+    const { log, close } = openLog(path(), { level: "warn" });
+    log.info("not this");
+    log.warn("this", { loop: "1-a", error: new Error("why", { cause: new Error("deeper") }) });
+    close();
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+    expect(lines()).toHaveLength(1);
+    expect(lines()[0]).toMatchObject({
+      level: "warn",
+      message: "this",
+      loop: "1-a",
+      error: { message: "why", cause: { message: "deeper" } },
+    });
+  });
+
+  test("is rotated while it is written to: three files, none over the limit, no line cut", () => {
+    const { log, close } = openLog(path(), { level: "info", bytesMax: 2_000 });
+    for (let n = 0; n < 200; n++) log.info(`line ${n}`);
+    close();
+    expect(readdirSync(dir).sort()).toEqual(["daemon.log", "daemon.log.1", "daemon.log.2"]);
+    const kept = ["daemon.log.2", "daemon.log.1", "daemon.log"].flatMap((name) => {
+      expect(statSync(join(dir, name)).size).toBeLessThanOrEqual(2_000);
+      return lines(join(dir, name)).map((line) => line["message"]);
+    });
+    const first = 200 - kept.length;
+    expect(kept).toEqual(kept.map((_, index) => `line ${first + index}`));
+  });
+
+  test("does not take secrets, in whatever they are hidden", () => {
+    const { log, addSecret, close } = openLog(path(), { level: "info" });
+    addSecret('sk-"quoted"');
+    addSecret("");
+    log.error('failed with sk-"quoted"', { headers: { "x-api-key": 'sk-"quoted"' } });
+    close();
+    expect(readFileSync(path(), "utf8")).not.toContain("quoted");
+    expect(lines()[0]).toMatchObject({ message: "failed with [redacted]" });
+  });
+
+  test("survives what cannot be written: circles, giants, a directory that is gone", () => {
+    const { log, reopen, close } = openLog(path(), { level: "info" });
+    const circle: Record<string, unknown> = {};
+    circle["self"] = circle;
+    log.info("a circle", circle);
+    log.info("a giant", { text: "x".repeat(1_000_000) });
+    expect(lines().map((line) => line["message"])).toEqual(["a circle", "a giant"]);
+    expect(statSync(path()).size).toBeLessThan(100_000);
+    rmSync(dir, { recursive: true });
+    reopen();
+    log.info("nowhere");
+    close();
+    dir = mkdtempSync(join(tmpdir(), "loopr-log-"));
+  });
+
+  test("goes on in a new file after it was moved away and reopened", () => {
+    const { log, reopen, close } = openLog(path(), { level: "info" });
+    log.info("old");
+    renameSync(path(), `${path()}.moved`);
+    reopen();
+    log.info("new");
+    close();
+    expect(lines().map((line) => line["message"])).toEqual(["new"]);
+  });
+
+  test("takes its level from LOOPR_LOG, and info where that is none", () => {
+    expect([logLevelOf("TRACE"), logLevelOf("loud"), logLevelOf(undefined)]).toEqual([
+      "trace",
+      "info",
+      "info",
+    ]);
+  });
+});

@@ -1,0 +1,15 @@
+import { expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+test("the watchdog ends a process whose event loop is stuck", async () => {
+  const script = `
+      import { startWatchdog } from ${JSON.stringify(join(import.meta.dir, "watchdog.ts"))};
+      startWatchdog(200);
+      for (;;);
+    `;
+  const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+  const [, signal] = (await once(child, "exit")) as [number | null, string | null];
+  expect(signal).toBe("SIGKILL");
+}, 20_000);

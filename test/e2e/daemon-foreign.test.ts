@@ -1,0 +1,109 @@
+// Something else on the socket: told apart, reported, never replaced or signalled.
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { withHome, type Home, type RunResult } from "../support/harness.ts";
+
+const limitMs = 60_000;
+
+/** Listens on the home's socket, answering each line as told. */
+async function listening(
+  home: Home,
+  onLine: (line: string, socket: Socket) => void,
+  body: () => Promise<void>,
+): Promise<void> {
+  mkdirSync(home.dir, { recursive: true, mode: 0o700 });
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      for (const line of chunk.toString().split("\n")) if (line !== "") onLine(line, socket);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(join(home.dir, "daemon.sock"), resolve));
+  try {
+    await body();
+    expect(existsSync(join(home.dir, "daemon.sock"))).toBe(true);
+    expect(home.processes()).toEqual([]);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+async function start(home: Home): Promise<RunResult> {
+  return home.loopr(["daemon", "start"], { deadlineMs: 20_000 });
+}
+
+describe("on our socket", () => {
+  test(
+    "an original daemon: its version is named, nothing is sent to stop it",
+    () =>
+      withHome(async (home) => {
+        const seen: string[] = [];
+        const answer = (line: string, socket: Socket) => {
+          const { id, method } = JSON.parse(line) as { id: number; method: string };
+          seen.push(method);
+          const result = { version: "0.1.1", capabilities: { chat: true, loops: true } };
+          socket.write(JSON.stringify({ id, result }) + "\n");
+        };
+        await listening(home, answer, async () => {
+          for (const args of [
+            ["daemon", "start"],
+            ["daemon", "stop"],
+            ["daemon", "status"],
+            ["daemon", "restart"],
+          ]) {
+            const result = await home.loopr(args, { deadlineMs: 20_000 });
+            expect(result.code).toBe(5);
+            expect(result.stderr).toContain("Loopr 0.1.1");
+          }
+          expect(new Set(seen)).toEqual(new Set(["initialize"]));
+        });
+      }),
+    limitMs,
+  );
+
+  const strangers: [string, (line: string, socket: Socket) => void][] = [
+    ["a web server", (_line, socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")],
+    ["bytes", (_line, socket) => void socket.write(Buffer.from([0, 0xff, 0xfe, 0x0a, 0x0a, 0x80, 0x0a]))],
+    [
+      "JSON of another protocol",
+      (_line, socket) => void socket.write('{"jsonrpc":"2.0","method":"hello"}\n'),
+    ],
+    ["an answer without sense", (_line, socket) => void socket.write('{"id":1,"result":7}\n')],
+  ];
+  for (const [name, answer] of strangers) {
+    test(
+      `${name}: an error that says so`,
+      () =>
+        withHome((home) =>
+          listening(home, answer, async () => {
+            const result = await start(home);
+            expect([4, 5]).toContain(result.code ?? -1);
+            expect(result.stderr).toMatch(/answers on .*daemon\.sock/);
+          }),
+        ),
+      limitMs,
+    );
+  }
+
+  test(
+    "one that accepts and is silent: not responding, and no second daemon",
+    () =>
+      withHome((home) =>
+        listening(
+          home,
+          () => {},
+          async () => {
+            const result = await start(home);
+            expect(result.code).toBe(4);
+            expect(result.stderr).toContain("not responding");
+          },
+        ),
+      ),
+    limitMs,
+  );
+});
