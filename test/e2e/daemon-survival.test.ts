@@ -1,0 +1,55 @@
+// Who follows a daemon that dies: comes back, starting another where that is wanted, and only there.
+import { expect, test } from "bun:test";
+import { isAlive, signal, until, withHome, type Home, type Running } from "../support/harness.ts";
+
+const limitMs = 60_000;
+
+async function follower(home: Home): Promise<Running> {
+  const watch = home.start(["watch", "--json"]);
+  await until(() => home.daemonPid() !== null, 10_000, "the daemon that watch starts");
+  await until(async () => (await clientsOf(home)) >= 2, 10_000, "watch to be connected");
+  return watch;
+}
+
+/** Clients that are connected, ourselves included. */
+async function clientsOf(home: Home): Promise<number> {
+  const status = JSON.parse(await home.ok(["daemon", "status", "--json"])) as { clients: number };
+  return status.clients;
+}
+
+test(
+  "a command that follows survives kill -9 of the daemon: it starts another and goes on",
+  () =>
+    withHome(async (home) => {
+      const watch = await follower(home);
+      const first = home.daemonPid() ?? 0;
+      signal(first, "SIGKILL");
+      const second = await until(() => {
+        const pid = home.daemonPid();
+        return pid !== null && pid !== first && isAlive(pid) ? pid : null;
+      }, 15_000);
+      await until(async () => (await clientsOf(home)) >= 2, 15_000, "watch to be back");
+      expect(home.daemonPid()).toBe(second);
+      watch.kill("SIGINT");
+      await watch.wait();
+    }),
+  limitMs,
+);
+
+test(
+  "a daemon that was stopped on purpose is not started again by who follows; a restart brings it back",
+  () =>
+    withHome(async (home) => {
+      const watch = await follower(home);
+      await home.ok(["daemon", "stop"]);
+      // It tries to come back again and again; were it to start a daemon, its first attempt would do it.
+      await until(() => watch.stderr().includes("no daemon is running"), 10_000);
+      expect(home.processes()).toEqual([watch.pid]);
+      expect((await home.loopr(["daemon", "status"])).code).toBe(3);
+      await home.ok(["daemon", "start"]);
+      await until(async () => (await clientsOf(home)) >= 2, 15_000, "watch to be back");
+      watch.kill("SIGINT");
+      await watch.wait();
+    }),
+  limitMs,
+);
