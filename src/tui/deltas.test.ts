@@ -176,6 +176,17 @@ describe("events", () => {
     expect(ids(known)).toContain(elsewhere.id);
   });
 
+  test("a daemon that was told to stop is gone until the person, or another client, starts it", () => {
+    const gone = after(sample(), event("daemon.stopping", {}), {
+      type: "connection",
+      connection: "reconnecting",
+      otherVersion: null,
+    });
+    expect(gone.connection).toBe("closed");
+    const back = after(gone, { type: "connection", connection: "connected", otherVersion: null });
+    expect(back).toMatchObject({ connection: "connected", stopping: false });
+  });
+
   test("merges are told", () => {
     const done = after(
       sample(),

@@ -69,7 +69,7 @@ const listeners: Listeners = {
   "merge.completed": (state, { id, commit, branch }) =>
     notify(state, "info", `Merged onto ${branch} as ${commit.slice(0, 10)}: ${name(state, id)}`, ""),
   "merge.conflict": (state, { message, hint }) => notify(state, "error", message, hint),
-  "daemon.stopping": (state) => notify(state, "info", "The daemon is stopping.", ""),
+  "daemon.stopping": (state) => ({ ...state, stopping: true }),
   "stream.gap": reload,
   error: (state, { message }) => notify(state, "error", message, ""),
 };

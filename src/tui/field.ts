@@ -13,7 +13,7 @@ export type Edit =
   | { edit: "word_left" | "word_right" | "kill_word" | "kill_before" | "kill_after" };
 
 /** More than anybody types; a paste beyond it is cut. UTF-16 units. */
-export const fieldUnitsMax = 20_000;
+const fieldUnitsMax = 20_000;
 
 export const emptyField: Field = { text: "", at: 0 };
 

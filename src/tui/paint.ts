@@ -1,6 +1,7 @@
 // The last step from state to screen: spans of plain text become lines with colours.
-import { CURSOR_MARKER } from "@earendil-works/pi-tui";
-import { fit, isAscii, isRightToLeft, widthOf } from "./text.ts";
+import { cursorMarker } from "./terminal.ts";
+import { widthOf } from "./terminal.ts";
+import { fit, isAscii, isRightToLeft } from "./text.ts";
 import { styled, type Style, type Theme } from "./theme.ts";
 
 /** Plain, clean text in one style. With `cursor`, the terminal's own cursor stands before it. */
@@ -37,7 +38,7 @@ function paintLine({ spans, selected }: Line, width: number, theme: Theme): stri
   let out = "";
   let column = 0;
   for (const [index, span] of spans.entries()) {
-    if (span.cursor) out += CURSOR_MARKER;
+    if (span.cursor) out += cursorMarker;
     const text = fit(span.text, width - column, theme.glyphs.ellipsis);
     if (text === "") continue;
     const isLast = index === spans.length - 1;

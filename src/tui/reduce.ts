@@ -85,8 +85,10 @@ function onTick(state: State, now: number): State {
 
 /** A new connection knows nothing of the old one: everything shown is asked for again. */
 function onConnection(state: State, connection: State["connection"], otherVersion: string | null): State {
+  // Whoever stopped it may start it again, and then the client finds it; the person here may do so too.
+  if (connection === "reconnecting" && state.stopping) return { ...state, connection: "closed" };
   if (connection !== "connected") return { ...state, connection };
-  return reload({ ...state, connection, otherVersion, connecting: "" });
+  return reload({ ...state, connection, otherVersion, connecting: "", stopping: false });
 }
 
 function tell(state: State, text: string): State {

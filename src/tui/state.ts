@@ -72,6 +72,8 @@ export interface State {
   connection: "connecting" | "connected" | "reconnecting" | "closed";
   /** What a slow start or reconnect says of itself. */
   connecting: string;
+  /** The daemon has said that it was told to stop: it will not be started again unasked. */
+  stopping: boolean;
   /** The daemon's version where it is not ours. */
   otherVersion: string | null;
   loops: ReadonlyMap<string, Loop>;
@@ -154,6 +156,7 @@ export function initialState(options: {
     glyphs: options.glyphs,
     connection: "connecting",
     connecting: "",
+    stopping: false,
     otherVersion: null,
     loops: new Map(),
     loaded: false,

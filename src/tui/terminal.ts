@@ -1,6 +1,7 @@
 // The only file that touches the terminal: pi-tui's renderer in the alternate screen, and key presses.
 import {
   type Component,
+  CURSOR_MARKER,
   isKeyRelease,
   KeybindingsManager,
   parseKey,
@@ -10,9 +11,24 @@ import {
   type Terminal,
   TUI_KEYBINDINGS,
   TuiAltScreen,
+  visibleWidth,
+  wrapTextWithAnsi,
 } from "@earendil-works/pi-tui";
 import { decodePrintableKey } from "@earendil-works/pi-tui/dist/keys.js";
 import type { Key } from "./keys.ts";
+
+/** Columns of a text, as the renderer counts them. */
+export function widthOf(text: string): number {
+  return visibleWidth(text);
+}
+
+/** Text broken at words into lines of at most `columns`. */
+export function wrapWords(text: string, columns: number): string[] {
+  return wrapTextWithAnsi(text, columns);
+}
+
+/** In a line to be drawn: the terminal's own cursor stands here. */
+export const cursorMarker = CURSOR_MARKER;
 
 export interface Screen {
   readonly columns: number;

@@ -1,15 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  cleanDiffLine,
-  cleanLine,
-  cleanOutputLine,
-  cleanText,
-  fit,
-  widthOf,
-  wrap,
-  wrapHard,
-} from "./text.ts";
+import { widthOf } from "./terminal.ts";
+import { cleanDiffLine, cleanLine, cleanOutputLine, cleanText, fit, wrap, wrapHard } from "./text.ts";
 
 const anything = fc.string({ unit: "binary", maxLength: 60 });
 /** Pieces that terminals obey, between ordinary ones. */

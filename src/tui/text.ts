@@ -1,7 +1,7 @@
 // Text on a terminal: what models, tools and repositories wrote is made harmless, measured and cut here.
 // Views handle plain text only; colours come on at the very end (paint.ts).
-import { visibleWidth, wrapTextWithAnsi } from "@earendil-works/pi-tui";
 import { plain, visible } from "../lib/plain.ts";
+import { widthOf, wrapWords } from "./terminal.ts";
 
 const tabColumns = 4;
 /** A letter never carries more marks than this in any language; stacks of them spill over other lines. */
@@ -57,11 +57,6 @@ function expandTabs(text: string): string {
   return out;
 }
 
-/** Columns that clean text takes. */
-export function widthOf(text: string): number {
-  return visibleWidth(text);
-}
-
 export function isAscii(text: string): boolean {
   return plainAscii.test(text);
 }
@@ -111,7 +106,7 @@ export function wrap(text: string, columns: number, indent = ""): string[] {
   return text.split("\n").flatMap((line) => {
     if (widthOf(line) <= width) return [line];
     const room = Math.max(1, width - widthOf(indent));
-    const [first = "", ...rest] = wrapTextWithAnsi(line, room);
+    const [first = "", ...rest] = wrapWords(line, room);
     return [first, ...rest.map((each) => indent + each)];
   });
 }

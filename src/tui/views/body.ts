@@ -22,7 +22,7 @@ export function body(state: State): Line[] {
 }
 
 /** Rows that the current view has. */
-export function bodyRows(state: State): number {
+function bodyRows(state: State): number {
   return Math.max(0, state.rows - headerRows - bottom(state).length);
 }
 

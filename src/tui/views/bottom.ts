@@ -2,7 +2,8 @@
 import type { Field } from "../field.ts";
 import { line, type Line, type Span } from "../paint.ts";
 import { currentView, type Prompt, type State } from "../state.ts";
-import { graphemesOf, widthOf } from "../text.ts";
+import { widthOf } from "../terminal.ts";
+import { graphemesOf } from "../text.ts";
 import { quitHintMs } from "../timing.ts";
 import { selectedLoop, waitingPlans } from "../tree.ts";
 import { plural, shownState, titleOf } from "../words.ts";
@@ -25,7 +26,8 @@ function message(state: State): Line[] {
   if (prompt) return [...(notice?.kind === "error" ? noticeLines(state) : []), ...promptLines(state, prompt)];
   if (notice) return noticeLines(state);
   if (state.connection === "closed") {
-    const text = "The daemon is gone. Enter connects again, and starts it if need be.";
+    const what = state.stopping ? "The daemon was stopped." : "The daemon is gone.";
+    const text = `${what} Enter connects again, and starts it if need be.`;
     return [line({ text, style: "red" })];
   }
   if (state.connection === "reconnecting" && state.connecting !== "") {

@@ -1,7 +1,8 @@
 // Pieces that several views are made of.
 import { line, type Line, type Span } from "../paint.ts";
 import type { Load } from "../state.ts";
-import { cleanText, fit, padEnd, padStart, widthOf, wrap } from "../text.ts";
+import { widthOf } from "../terminal.ts";
+import { cleanText, fit, padEnd, padStart, wrap } from "../text.ts";
 import type { Glyphs, Style } from "../theme.ts";
 
 /** Text of others as a paragraph: made harmless and wrapped. */
