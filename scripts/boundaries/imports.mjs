@@ -49,7 +49,7 @@ export function importProblems(root, path, source) {
     return problems;
   }
   for (const found of importsOf(source)) {
-    if (found.kind === "reexport")
+    if (found.kind === "reexport" && found.specifier.startsWith("."))
       say(found, `re-exports ${found.specifier}`, "import from where a thing is defined: no barrels");
     const target = found.specifier.startsWith(".") ? relativeToSrc(root, path, found.specifier) : null;
     if (target === null) packageProblem(path, folder, found, say);

@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import { PlanSpec } from "../../src/domain/artifacts.ts";
 import { CheckResult, Evidence, IterationRecord } from "../../src/domain/evidence.ts";
 import { Budget, Failure, Loop, LoopContext, LoopStatus, LoopType, RunState } from "../../src/domain/loop.ts";
-import { RunOptions } from "../../src/domain/run.ts";
+import { RunOptions } from "../../src/domain/run-options.ts";
 import { rpcCodes } from "../../src/protocol/errors.ts";
 import { ephemeralEvents, events, type EventName } from "../../src/protocol/events.ts";
 import {
@@ -13,13 +13,7 @@ import {
   lineBytesMax,
   protocolVersion,
 } from "../../src/protocol/messages.ts";
-import {
-  Credentials,
-  LoopDetail,
-  methods,
-  unbuiltMethods,
-  type MethodName,
-} from "../../src/protocol/methods.ts";
+import { Credentials, methods, unbuiltMethods, type MethodName } from "../../src/protocol/methods.ts";
 import { typeWriter } from "./types.ts";
 
 const methodTexts: Readonly<Record<MethodName, string>> = {
@@ -91,7 +85,7 @@ const errorTexts: Readonly<Record<keyof typeof rpcCodes, string>> = {
 const namedTypes = new Map<string, z.core.$ZodType>(
   Object.entries({
     Loop,
-    LoopDetail,
+    LoopDetail: methods["loop.get"].result.shape.loop,
     LoopType,
     LoopStatus,
     RunState,

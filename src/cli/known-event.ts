@@ -19,7 +19,7 @@ function isEventName(name: string): name is EventName {
 }
 
 /** The loop that an event is about; null where it is about none. */
-export function loopIdOf(message: EventMessage): string | null {
+function loopIdOf(message: EventMessage): string | null {
   const { data } = message;
   if (typeof data !== "object" || data === null || !("id" in data)) return null;
   return typeof data.id === "string" ? data.id : null;

@@ -20,7 +20,7 @@ export interface Terminal {
 }
 
 /** The terminal behind stderr, or null where it cannot show a status line. */
-export function statusTerminal(): Terminal | null {
+function statusTerminal(): Terminal | null {
   if (!isTerminal(2) || process.env["TERM"] === "dumb") return null;
   return {
     write: (text) => void process.stderr.write(text),

@@ -25,7 +25,7 @@ export const PlanArtifact = z.strictObject({
 });
 export type PlanArtifact = z.infer<typeof PlanArtifact>;
 
-export const SpecPhase = z.strictObject({
+const SpecPhase = z.strictObject({
   name: line,
   description: text,
   acceptance: z._default(z.array(text), []),

@@ -13,8 +13,6 @@ export const rpcCodes = {
   notAvailable: 1006,
 } as const;
 
-export type RpcCode = (typeof rpcCodes)[keyof typeof rpcCodes];
-
 /**
  * A refusal that goes over the wire as `error`. `data.reason` is a stable word for programs
  * (`no_check`, `dirty`, …), `data.hint` says what to do.

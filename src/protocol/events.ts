@@ -33,7 +33,10 @@ export const events = {
 
 export type EventName = keyof typeof events;
 export type EventData<N extends EventName> = z.infer<(typeof events)[N]>;
-/** Sent as they happen and never stored: no sequence number, lost to who is not there. */
+/**
+ * Sent as they happen and never stored: no sequence number, lost to who is not there.
+ * @public docs/protocol.md says so.
+ */
 export const ephemeralEvents: ReadonlySet<EventName> = new Set([
   "loop.output",
   "daemon.stopping",

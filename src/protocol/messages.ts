@@ -17,7 +17,7 @@ export const Request = z.object({
 });
 export type Request = z.infer<typeof Request>;
 
-export const ErrorBody = z.object({ code: z.number(), message: z.string(), data: z.optional(z.unknown()) });
+const ErrorBody = z.object({ code: z.number(), message: z.string(), data: z.optional(z.unknown()) });
 
 export const Response = z.object({
   id: z.number(),

@@ -47,7 +47,7 @@ export type Credential = z.infer<typeof Credential>;
 export const Credentials = z.object({ anthropic: optional(Credential), openai: optional(Credential) });
 export type Credentials = z.infer<typeof Credentials>;
 
-export const LoopCounts = z.record(z.string(), z.number());
+const LoopCounts = z.record(z.string(), z.number());
 
 /** `loop.get` adds the original client's flat fields to the record. */
 const loopDetail = () =>
@@ -168,7 +168,7 @@ export const methods = {
   "metrics.get": method(none, () => z.record(z.string(), z.unknown()), true),
 } as const;
 
-/** In the protocol's tables, and not built yet: these answer 1006. */
+/** In the protocol's tables, and not built yet: these answer 1006. @public docs/protocol.md says so. */
 export const unbuiltMethods: ReadonlySet<MethodName> = new Set(["chat.send", "chat.cancel", "chat.clear"]);
 
 export type MethodName = keyof typeof methods;

@@ -21,7 +21,7 @@ export const frameTypes = {
 export type FrameName = keyof typeof frameTypes;
 
 /** What a job may touch. Paths are absolute and real. */
-export const Sandbox = z.object({
+const Sandbox = z.object({
   /** `none`: process group and environment only; every view says "unsandboxed". */
   mode: z.enum(["bwrap", "none"]),
   net: z.boolean(),
@@ -32,9 +32,8 @@ export const Sandbox = z.object({
   /** Masked: the secrets, the home of Loopr, `sandbox.read_deny`. */
   deny: z.array(z.string()),
 });
-export type Sandbox = z.infer<typeof Sandbox>;
 
-export const frames = {
+const frames = {
   Handshake: z.object({
     lane: Lane,
     pid: z.number(),
