@@ -54,6 +54,7 @@ export function trust(project: TrustedProject, text: string): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     mkdirSync(project.dataDir, { recursive: true, mode: 0o700 });
+    rmSync(temporary, { force: true }); // left over from an earlier process of this number
     writeFileSync(temporary, JSON.stringify(content, null, 2) + "\n", { mode: 0o600, flag: "wx" });
     renameSync(temporary, path);
   } catch (error) {
