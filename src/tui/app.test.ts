@@ -8,10 +8,9 @@ import {
   sampleLoops,
   startMs,
   utf8,
-  virtualTerminal,
   type FakeClient,
-  type VirtualTerminal,
 } from "../../test/support/tui.ts";
+import { virtualTerminal, type VirtualTerminal } from "../../test/support/virtual-terminal.ts";
 import { LooprError } from "../lib/errors.ts";
 import { RpcError } from "../protocol/errors.ts";
 import { openTui, type Tui } from "./app.ts";

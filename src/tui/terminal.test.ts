@@ -3,7 +3,7 @@ import { Terminal } from "@xterm/headless";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { until } from "../../test/support/harness.ts";
-import { screenText } from "../../test/support/tui.ts";
+import { screenText } from "../../test/support/virtual-terminal.ts";
 
 const deadlineMs = 20_000;
 

@@ -1,5 +1,6 @@
 // Frames of the interface as a terminal shows them, through the real renderer.
-import { after, utf8, virtualTerminal, type VirtualTerminal } from "./tui.ts";
+import { after, utf8 } from "./tui.ts";
+import { virtualTerminal, type VirtualTerminal } from "./virtual-terminal.ts";
 import type { State } from "../../src/tui/state.ts";
 import { createScreen, type Screen } from "../../src/tui/terminal.ts";
 import { createTheme, type Theme } from "../../src/tui/theme.ts";

@@ -2,7 +2,7 @@
 // terminals do.
 import { Terminal } from "@xterm/headless";
 import { program, until, type Home } from "./harness.ts";
-import { screenText } from "./tui.ts";
+import { screenText } from "./virtual-terminal.ts";
 
 const screenDeadlineMs = 20_000;
 
