@@ -47,6 +47,8 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
   const say = (text: string) => void (byHand && writeOut(2, text + "\n"));
   try {
     reportCrashes(logFile.log);
+    const before = Daemon.getPid(config.pidPath);
+    if (before !== null) logFile.log.warn("the daemon before did not end in good order", { pid: before });
     const daemon = new Daemon(config, {
       services: createServices({ dataDir: config.dataDir, log: logFile.log, ownKeys: byHand }),
       log: logFile.log,

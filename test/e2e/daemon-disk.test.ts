@@ -252,6 +252,31 @@ describe("a home that cannot be used", () => {
   );
 });
 
+describe("a start that fails", () => {
+  test(
+    "is reported with its reason, the log's path and the log's last lines",
+    () =>
+      withHome(async (home) => {
+        await home.ok(["daemon", "start"]);
+        await home.ok(["daemon", "stop"]);
+        const garbage = "not a database ".repeat(1_000);
+        for (const name of readdirSync(home.dir).filter((name) => name.startsWith("loopr.db"))) {
+          writeFileSync(join(home.dir, name), garbage);
+        }
+        const result = await home.loopr(["daemon", "start"]);
+        expect(result.code).toBe(4);
+        const log = join(home.dir, "logs/daemon.log");
+        expect(result.stderr).toMatch(/^error: the daemon could not be started: .*loopr\.db/);
+        expect(result.stderr).toContain(`log: ${log}, which ends with`);
+        expect(result.stderr).toContain('"level":"error"');
+        expect(readFileSync(join(home.dir, "loopr.db"), "utf8")).toBe(garbage);
+        const json = await home.loopr(["daemon", "start", "--json"]);
+        expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: "daemon_start_failed" } });
+      }),
+    limitMs,
+  );
+});
+
 describe("the socket", () => {
   test(
     "of a home with a long path lives in a private directory of /tmp",

@@ -274,3 +274,21 @@ describe("the current directory", () => {
     limitMs,
   );
 });
+
+describe("a reader who has gone", () => {
+  test(
+    "ends a command quietly, and so does a closed stdout",
+    () =>
+      withHome(async (home) => {
+        const broken = `( sleep 0.2; '${program}' --help; echo "code $?" >&2 ) | true`;
+        expect((await home.exec("sh", ["-c", broken])).stderr).toBe("code 0\n");
+        const head = `'${program}' --help | head -1`;
+        const result = await home.exec("sh", ["-c", head]);
+        expect(result.stdout).toContain("loopr");
+        expect(result.stderr).toBe("");
+        const closed = await home.exec("sh", ["-c", `'${program}' daemon start >&-; echo "code $?" >&2`]);
+        expect(closed.stderr).toBe("code 0\n");
+      }),
+    limitMs,
+  );
+});
