@@ -93,7 +93,6 @@ export async function merge(
   ports: CliPorts = createPorts(),
 ): Promise<number> {
   return withSession(context, ports, { reconnect: true }, async (session) => {
-    const startedAt = ports.now();
     const { client } = session;
     const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
     const { follow, close } = await startTelling(context, ports, session, {
@@ -107,7 +106,7 @@ export async function merge(
       close();
     }
     const outcome = await readOutcome(client, loop.id, follow);
-    return showOutcome(context, ports, outcome, { short, mayStayUnmerged: false, warnings: [], startedAt });
+    return showOutcome(context, ports, outcome, { short, mayStayUnmerged: false, warnings: [] });
   });
 }
 

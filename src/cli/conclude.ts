@@ -26,8 +26,6 @@ export interface ConcludeOptions {
   /** Asks at the gate and before merging: a person is at the terminal. */
   mayAsk: boolean;
   warnings: readonly string[];
-  /** Milliseconds since 1970. */
-  startedAt: number;
 }
 
 /** Follows the run until it goes no further without a person, shows what came of it, returns the exit code. */
@@ -107,17 +105,16 @@ export function showOutcome(
   context: CliContext,
   ports: CliPorts,
   outcome: Outcome,
-  options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings" | "startedAt">,
+  options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings">,
 ): number {
   const { short, warnings } = options;
   const exitCode = exitCodeOfRun(outcome.root, outcome.failure, options.mayStayUnmerged);
   const error = exitCode === exitCodes.done ? null : errorOf(outcome, short(outcome.root.id));
-  const tookMs = ports.now() - options.startedAt;
   if (context.json) {
-    context.print(outcomeDocument(outcome, { warnings, tookMs, error }));
+    context.print(outcomeDocument(outcome, { warnings, error }));
     return exitCode;
   }
-  for (const line of summaryLines(outcome, { style: styleOf(context, ports.env), short, warnings, tookMs })) {
+  for (const line of summaryLines(outcome, { style: styleOf(context, ports.env), short, warnings })) {
     context.say(line);
   }
   if (error === null) context.say(`  next    ${nextStep(outcome, short(outcome.root.id))}`);

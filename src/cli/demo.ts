@@ -101,7 +101,6 @@ async function usableSandbox(context: CliContext): Promise<RunOptions["sandbox"]
 }
 
 async function createRun(session: Session, ports: CliPorts, sample: Sample, sandbox: RunOptions["sandbox"]) {
-  const startedAt = ports.now();
   // Everything that the person's own configuration could set otherwise is said here.
   const options: RunOptions = {
     levels: "auto",
@@ -121,7 +120,7 @@ async function createRun(session: Session, ports: CliPorts, sample: Sample, sand
   });
   const { loops } = await session.client.call("loop.list", {});
   const asks = { approved: false, mayStayUnmerged: false, mayAsk: true };
-  return { id, short: shortener(loops), from: "beginning" as const, warnings, startedAt, ...asks };
+  return { id, short: shortener(loops), from: "beginning" as const, warnings, ...asks };
 }
 
 /** The repository stays, to be looked at, unless --remove is given and nothing in it is unfinished. */

@@ -42,7 +42,9 @@ export async function askAtGate(question: Question): Promise<Answer> {
   screen.line(paint(style, "dim", `cost so far: ${money(follow.loop.cost_usd)}`));
 
   const withdrawn = withdrawnWhen(follow, () => shownState(follow.loop) !== "awaiting_approval");
-  const answer = await ports.ask.choice("This plan waits for you:", [...gateChoices], withdrawn);
+  const answer = await screen.asking(() =>
+    ports.ask.choice("This plan waits for you:", [...gateChoices], withdrawn),
+  );
   if (withdrawn.aborted) {
     screen.line("the plan was decided upon elsewhere");
     return "go_on";
@@ -51,11 +53,11 @@ export async function askAtGate(question: Question): Promise<Answer> {
     case "a":
       return decide(question, () => client.call("plan.approve", { id }));
     case "i": {
-      const feedback = (await ports.ask.text("What should change?", withdrawn))?.trim();
+      const feedback = (await screen.asking(() => ports.ask.text("What should change?", withdrawn)))?.trim();
       return feedback ? decide(question, () => client.call("plan.iterate", { id, feedback })) : "go_on";
     }
     case "r": {
-      const reason = await ports.ask.text("Why? (Enter for no reason)", withdrawn);
+      const reason = await screen.asking(() => ports.ask.text("Why? (Enter for no reason)", withdrawn));
       if (reason === null) return "go_on";
       return decide(question, () => client.call("plan.reject", { id, reason: reason.trim() || null }));
     }
@@ -77,7 +79,9 @@ export async function askToMerge(question: Question): Promise<Answer> {
   const withdrawn = withdrawnWhen(follow, () => shownState(follow.loop) !== "verified");
   for (;;) {
     const what = branch ? `Every check has passed on ${plainLine(branch)}.` : "Every check has passed.";
-    const answer = await ports.ask.choice(`${what} Merge it now?`, [...mergeChoices], withdrawn);
+    const answer = await screen.asking(() =>
+      ports.ask.choice(`${what} Merge it now?`, [...mergeChoices], withdrawn),
+    );
     if (withdrawn.aborted) return "go_on";
     if (answer === "d") {
       const { diff, truncated } = await client.call("loop.diff", { id });

@@ -8,7 +8,7 @@ import { usage } from "./options.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
 import { withSession } from "./session.ts";
-import { treeLines } from "./tree.ts";
+import { costWithDescendants, treeLines } from "./tree.ts";
 
 export async function list(
   context: CliContext,
@@ -34,6 +34,7 @@ export async function list(
         style: styleOf(context, ports.env),
         short: shortener(all.loops),
         nowMs: ports.now(),
+        costOf: (loop) => costWithDescendants(loop, loops),
         isContext: ({ id }) => !chosen.has(id),
       });
       for (const line of lines) context.say(line);

@@ -81,6 +81,8 @@ export interface Outcome {
   sandboxed: boolean;
   iterations: number;
   costUsd: number;
+  /** From its creation to its last change. */
+  tookMs: number;
 }
 
 /** Everything about a run that the daemon has on record. */
@@ -115,6 +117,7 @@ export async function readOutcome(
     sandboxed: checks.every(({ sandboxed }) => sandboxed),
     iterations: loops.reduce((sum, { iteration }) => sum + iteration, 0),
     costUsd: loops.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
+    tookMs: Math.max(0, ...loops.map(({ updated_at }) => updated_at - loop.created_at)),
   };
 }
 

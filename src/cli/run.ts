@@ -33,7 +33,6 @@ export async function run(
       mayStayUnmerged: typed["merge"] === false,
       mayAsk: context.interactive && !context.json && typed["yes"] !== true,
       warnings: created.warnings,
-      startedAt: request.at,
     });
   });
 }
@@ -62,7 +61,7 @@ export async function plan(
       return exitCodes.done;
     }
     tellBounds(context, created);
-    return waitForGate(context, ports, session, created, request.at);
+    return waitForGate(context, ports, session, created);
   });
 }
 
@@ -72,7 +71,6 @@ async function waitForGate(
   ports: CliPorts,
   session: Session,
   created: Created,
-  startedAt: number,
 ): Promise<number> {
   const { id, short } = created;
   // stdout is for the id alone, so that `id=$(loopr plan --wait …)` works.
@@ -94,7 +92,6 @@ async function waitForGate(
       short,
       mayStayUnmerged: false,
       warnings: created.warnings,
-      startedAt,
     });
   }
   if (context.json) {
@@ -123,7 +120,6 @@ interface Request {
   project: string;
   env: Record<string, string>;
   options: RunOptions;
-  at: number;
 }
 
 /** Everything is checked before a daemon is started for it. */
@@ -140,7 +136,6 @@ async function requestOf(
     project: context.cwd,
     env: runEnvironment(ports.env, pass),
     options,
-    at: ports.now(),
   };
 }
 

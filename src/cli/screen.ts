@@ -8,6 +8,8 @@ export interface Screen {
   line: (text: string) => void;
   /** What is going on right now; empty: nothing. The time since `since` is shown beside it. */
   status: (text: string) => void;
+  /** While a person is asked, nothing is written into the question: it comes once that is answered. */
+  asking: <T>(question: () => Promise<T>) => Promise<T>;
   close: () => void;
 }
 
@@ -40,13 +42,14 @@ export function createScreen(
   const frames = style.unicode ? ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] : ["|", "/", "-", "\\"];
   let shown = "";
   let frame = 0;
+  let held: string[] | null = null;
   const draw = () => {
-    if (!terminal || shown === "") return;
+    if (!terminal || shown === "" || held) return;
     const text = `${frames[frame % frames.length] ?? ""} ${shown} (${duration(Math.floor((now() - since) / 1000) * 1000)})`;
     terminal.write(eraseLine + cutColumns(text, terminal.columns - 1));
   };
   const erase = () => {
-    if (terminal && shown !== "") terminal.write(eraseLine);
+    if (terminal && shown !== "" && !held) terminal.write(eraseLine);
   };
   const timer = terminal
     ? setInterval(() => {
@@ -55,11 +58,28 @@ export function createScreen(
       }, redrawMs)
     : null;
   timer?.unref();
+  const line = (text: string) => {
+    if (held) {
+      held.push(text);
+      return;
+    }
+    erase();
+    context.say(text);
+    draw();
+  };
   return {
-    line: (text) => {
+    line,
+    asking: async (question) => {
       erase();
-      context.say(text);
-      draw();
+      held = [];
+      try {
+        return await question();
+      } finally {
+        const waiting = held;
+        held = null;
+        for (const text of waiting) line(text);
+        draw();
+      }
     },
     status: (text) => {
       if (text === shown) return;

@@ -21,11 +21,12 @@ import {
   type Style,
 } from "./format.ts";
 import { count, failureLines, waitingText } from "./narrate.ts";
+import { hasEnded } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop } from "./resolve.ts";
 import { withSession } from "./session.ts";
 import { checkLine } from "./summary.ts";
-import { treeLines } from "./tree.ts";
+import { costWithDescendants, treeLines } from "./tree.ts";
 
 const feedbackLinesMax = 12;
 
@@ -78,7 +79,7 @@ async function recordsOf(client: Client, id: string): Promise<Records> {
 function overview(loop: Loop, family: readonly Loop[], records: readonly Records[], view: View): string[] {
   const { style, short, nowMs } = view;
   const state = shownState(loop);
-  const waiting = waitingText(loop) || plainLine(loop.progress);
+  const waiting = waitingText(loop) || (hasEnded(loop) ? "" : plainLine(loop.progress));
   const checks = records.flatMap(({ evidence }) => evidence.flatMap((one) => one.checks));
   const last = loop.context.feedback.at(-1);
   const children = family.slice(1);
@@ -101,7 +102,11 @@ function overview(loop: Loop, family: readonly Loop[], records: readonly Records
       ? [field("feedback", `of iteration ${last.iteration} (${plainLine(last.layer)})`), feedback(last.text)]
       : []),
     ...(children.length
-      ? ["", `${count(children.length, "descendant")}:`, ...treeLines(children, view)]
+      ? [
+          "",
+          `${count(children.length, "descendant")}:`,
+          ...treeLines(children, { ...view, costOf: (loop) => costWithDescendants(loop, children) }),
+        ]
       : []),
   ];
 }

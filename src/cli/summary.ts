@@ -21,7 +21,6 @@ export interface SummaryOptions {
   style: Style;
   short: (id: string) => string;
   warnings: readonly string[];
-  tookMs: number;
 }
 
 export function summaryLines(outcome: Outcome, options: SummaryOptions): string[] {
@@ -42,7 +41,7 @@ export function summaryLines(outcome: Outcome, options: SummaryOptions): string[
       : []),
     field(
       "time",
-      `${duration(options.tookMs)}, ${count(outcome.loops.length, "loop")}, ${count(outcome.iterations, "iteration")}`,
+      `${duration(outcome.tookMs)}, ${count(outcome.loops.length, "loop")}, ${count(outcome.iterations, "iteration")}`,
     ),
     field("cost", money(outcome.costUsd)),
     ...options.warnings.map((warning) => field("warning", plain(warning))),
@@ -104,7 +103,7 @@ function field(name: string, value: string): string {
 /** The document of `run --json`. `error` is there exactly where the exit code is not 0. */
 export function outcomeDocument(
   outcome: Outcome,
-  options: { warnings: readonly string[]; tookMs: number; error: LooprError | null },
+  options: { warnings: readonly string[]; error: LooprError | null },
 ): Record<string, unknown> {
   const { root } = outcome;
   return {
@@ -117,7 +116,7 @@ export function outcomeDocument(
     cost_usd: outcome.costUsd,
     tokens_in: outcome.loops.reduce((sum, { tokens_in }) => sum + tokens_in, 0),
     tokens_out: outcome.loops.reduce((sum, { tokens_out }) => sum + tokens_out, 0),
-    duration_ms: options.tookMs,
+    duration_ms: outcome.tookMs,
     iterations: outcome.iterations,
     verified: outcome.verified,
     sandboxed: outcome.sandboxed,

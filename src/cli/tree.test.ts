@@ -2,13 +2,19 @@ import { describe, expect, test } from "bun:test";
 import { makeLoop, rootId } from "../../test/support/fake-daemon.ts";
 import type { Loop } from "../domain/loop.ts";
 import { shortener } from "./resolve.ts";
-import { treeLines } from "./tree.ts";
+import { costWithDescendants, treeLines } from "./tree.ts";
 import type { Style } from "./format.ts";
 
 const style: Style = { colour: false, unicode: true, columns: null };
 const nowMs = 1_700_000_180_000;
 const lines = (loops: Loop[], patch: Partial<Style> = {}, isContext?: (loop: Loop) => boolean) =>
-  treeLines(loops, { style: { ...style, ...patch }, short: shortener(loops), nowMs, isContext });
+  treeLines(loops, {
+    style: { ...style, ...patch },
+    short: shortener(loops),
+    nowMs,
+    isContext,
+    costOf: (loop) => costWithDescendants(loop, loops),
+  });
 
 const family = [
   makeLoop({ id: `${rootId}-002`, status: "pending", title: "Second", iteration: 0 }),
@@ -20,8 +26,8 @@ const family = [
 describe("the tree", () => {
   test("shows children below their parents, in their order, in columns", () => {
     expect(lines(family)).toEqual([
-      "● a1b2                plan   executing  1/10    3m   $0.25  Root",
-      "✓ ├─ a1b2.001         spec   complete   1/10    3m  $12.00  First",
+      "● a1b2                plan   executing  1/10    3m  $12.75  Root",
+      "✓ ├─ a1b2.001         spec   complete   1/10    3m  $12.25  First",
       "● │  └─ a1b2.001.001  code   running    1/10    3m   $0.25  Deep  runs the check",
       "○ └─ a1b2.002         code   pending    0/10    3m   $0.25  Second",
     ]);

@@ -19,8 +19,17 @@ export interface TreeOptions {
   style: Style;
   short: (id: string) => string;
   nowMs: number;
+  costOf: (loop: Loop) => number;
   /** Loops that are only shown because something below them is: dimmed. */
   isContext?: (loop: Loop) => boolean;
+}
+
+/** What a loop and everything below it has cost: a run is shown with the cost of the whole. */
+export function costWithDescendants(loop: Loop, loops: readonly Loop[]): number {
+  return loops.reduce(
+    (sum, { id, cost_usd }) => (id.startsWith(`${loop.id}-`) ? sum + cost_usd : sum),
+    loop.cost_usd,
+  );
 }
 
 interface Row {
@@ -42,7 +51,7 @@ export function treeLines(loops: readonly Loop[], options: TreeOptions): string[
     id: widest(({ id }) => id),
     state: widest(({ loop }) => stateName(shownState(loop))),
     iteration: widest(({ loop }) => iterationText(loop)),
-    cost: widest(({ loop }) => money(loop.cost_usd)),
+    cost: widest(({ loop }) => money(options.costOf(loop))),
   };
   return rows.map((row) => lineOf(row, widths, options));
 }
@@ -86,7 +95,7 @@ function lineOf(
     null,
     iterationText(loop).padStart(widths.iteration),
     age(nowMs - loop.created_at).padStart(4),
-    money(loop.cost_usd).padStart(widths.cost),
+    money(options.costOf(loop)).padStart(widths.cost),
   ];
   const used = 2 + columns.reduce((sum, column) => sum + (column?.length ?? widths.state) + 2, 0);
   const title = fit(style, titleOf(loop), used);

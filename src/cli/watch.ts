@@ -115,6 +115,5 @@ async function ended(
     short,
     mayStayUnmerged: false,
     warnings: [],
-    startedAt: loop.created_at,
   });
 }
