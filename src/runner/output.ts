@@ -4,7 +4,7 @@ import { StringDecoder } from "node:string_decoder";
 import { messageOf } from "../lib/errors.ts";
 
 /** Most that a result carries, whatever a job asks for: escaped as JSON it must fit into a frame. */
-export const outputBytesMax = 2 * 1024 * 1024;
+const outputBytesMax = 2 * 1024 * 1024;
 /** Bound of the file that holds the whole output. */
 const spillBytesMaxDefault = 64 * 1024 * 1024;
 /** Live output is sent at most so often, … */

@@ -104,7 +104,7 @@ export function special(stat: Pick<BigIntStats, "isFIFO" | "isSocket" | "isSymbo
 }
 
 /** The worktree's own path comes from the daemon, and is real: if it is not any more, something replaced it. */
-export function requireWorktree(worktree: string): void {
+function requireWorktree(worktree: string): void {
   let real = null;
   try {
     real = realpathSync(worktree);

@@ -4,14 +4,14 @@ import type { BigIntStats } from "node:fs";
 import { locate, openForReading } from "./paths.ts";
 import { breather, shownName, ToolFailure, type ToolContext } from "./tool.ts";
 
-export const linesDefault = 2_000;
+const linesDefault = 2_000;
 /** A longer line (minified code, data) is shown cut. */
 const lineBytesMax = 8 * 1024;
 const chunkBytes = 256 * 1024;
 /** Files up to this size are read to their end, to say how many lines there are. */
 const countBytesMax = 64 * 1024 * 1024;
 /** As git does: a NUL this early makes a file binary. */
-export const binaryProbeBytes = 8_000;
+const binaryProbeBytes = 8_000;
 /** Kept free for what is said about the page. */
 const noteBytes = 512;
 
