@@ -5,12 +5,17 @@ import type { Log } from "../lib/log.ts";
 import { rpcCodes } from "../protocol/errors.ts";
 import { clientQueueBytesMax, lineBytesMax, type EventMessage, type Response } from "../protocol/messages.ts";
 import type { Credentials } from "../protocol/methods.ts";
-import { encodeLine, LineDecoder } from "../rpc/lines.ts";
+import { encodeLine, LineDecoder, type Line } from "../rpc/lines.ts";
 import { refusal, type Dispatch } from "./dispatch.ts";
 import type { Caller } from "./handlers.ts";
+import { Outbox } from "./outbox.ts";
 
-/** Requests of one connection that may be under way at once. */
+/** Requests of one connection that may be under way at once; further ones wait. */
 const requestsMax = 1024;
+/** A client with so much unread output has its further requests wait: asking much cuts nobody off. */
+const answersBytesMax = 1024 * 1024;
+/** Someone who has taken nothing for so long, with requests or an end waiting behind it, does not read. */
+const stallMs = 3_000;
 /** How long a connection that we close may take to read our last words. */
 const lingerMs = 500;
 /** A replay of stored events goes on only below this much unread output. */
@@ -32,12 +37,17 @@ export class Connection {
   readonly #dispatch: Dispatch;
   readonly #log: Log;
   readonly #queueBytesMax: number;
+  readonly #outbox: Outbox;
   readonly #decoder = new LineDecoder(lineBytesMax);
-  /** Lines of this turn of the event loop, sent as one write. */
-  #out = "";
-  #flushing = false;
+  /** Received and not taken up yet, and how many at its start have been. */
+  #lines: Line[] = [];
+  #taken = 0;
   #underWay = 0;
   #inputEnded = false;
+  /** Nothing more is read from the socket until the requests that wait have been taken up. */
+  #holding = false;
+  /** Runs while something waits for the client to read. */
+  #stall: NodeJS.Timeout | null = null;
   /** Our last words are on their way; nothing more is said or listened to. */
   #ending = false;
   #closed = false;
@@ -51,12 +61,13 @@ export class Connection {
     this.#dispatch = options.dispatch;
     this.#log = options.log;
     this.#queueBytesMax = options.queueBytesMax ?? clientQueueBytesMax;
+    this.#outbox = new Outbox(this.#socket);
+    this.#outbox.onProgress = () => this.#progress();
     this.#socket.on("data", (chunk) => this.#receive(chunk));
     this.#socket.on("end", () => {
       this.#inputEnded = true;
       this.#endIfDone();
     });
-    this.#socket.on("drain", () => this.#drain?.resolve());
     this.#socket.on("error", () => {}); // `close` follows.
     this.#socket.on("close", () => this.#settle());
   }
@@ -76,55 +87,67 @@ export class Connection {
 
   send(message: Response | EventMessage): void {
     if (this.#closed || this.#ending) return;
-    if (this.#queued() > this.#queueBytesMax) {
-      this.#log.warn("a client that does not read was cut off", { client: this.id, queued: this.#queued() });
-      this.#abort();
+    if (this.#outbox.unreadBytes > this.#queueBytesMax) {
+      this.#cutOff();
       return;
     }
-    this.#out += encodeLine(message);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    queueMicrotask(() => this.#flush());
+    this.#outbox.push(encodeLine(message));
   }
 
   /** Resolves when there is room for more of a replay, or the connection is closed. */
   async roomForReplay(): Promise<void> {
-    this.#flush();
-    while (!this.isClosed && this.#socket.writableLength > replayQueueBytesMax) {
+    this.#outbox.flush();
+    while (!this.isClosed && this.#outbox.unreadBytes > replayQueueBytesMax) {
       this.#drain ??= deferred<void>();
       await this.#drain.promise;
-      this.#drain = null;
     }
   }
 
   /** Sends what is queued, and closes. A client that does not read it in time loses it. */
   close(): void {
-    if (this.#closed || this.#ending) return;
-    this.#flush();
-    this.#ending = true;
-    this.#socket.end();
+    this.#end();
     const linger = setTimeout(() => this.#abort(), lingerMs);
-    this.#socket.once("close", () => clearTimeout(linger));
+    void this.closed.then(() => clearTimeout(linger));
   }
 
   #receive(chunk: Buffer): void {
     if (this.#ending) return;
-    for (const line of this.#decoder.push(chunk)) {
-      if (this.#closed) return;
-      if (line.kind === "too_long") {
-        this.send(refusal(0, rpcCodes.invalidRequest, `Invalid request: a line over ${lineBytesMax} bytes`));
-        this.close();
+    const lines = this.#decoder.push(chunk);
+    this.#lines = this.#lines.length > 0 ? this.#lines.concat(lines) : lines;
+    this.#takeUp();
+  }
+
+  /** As many of the waiting requests as the client's reading, and what is under way, leave room for. */
+  #takeUp(): void {
+    while (this.#taken < this.#lines.length && !this.isClosed) {
+      const unread = this.#outbox.unreadBytes > answersBytesMax;
+      if (unread || this.#underWay >= requestsMax) {
+        this.#hold();
+        if (unread) this.#watchReading();
+        else this.#stopWatching();
         return;
       }
-      this.#handle(line.text);
+      const line = this.#lines[this.#taken++];
+      if (line?.kind === "line") this.#handle(line.text);
+      else this.#refuse();
     }
+    this.#lines = [];
+    this.#taken = 0;
+    if (this.#holding) this.#release();
+  }
+
+  #hold(): void {
+    this.#holding = true;
+    this.#socket.pause();
+  }
+
+  #release(): void {
+    this.#holding = false;
+    this.#stopWatching();
+    this.#socket.resume();
   }
 
   #handle(text: string): void {
-    if (this.#underWay >= requestsMax) {
-      this.send(refusal(0, rpcCodes.busy, `Busy: ${requestsMax} requests of this connection are under way`));
-      return;
-    }
     const response = this.#dispatch(text, this.caller);
     if (!(response instanceof Promise)) {
       this.send(response);
@@ -134,24 +157,55 @@ export class Connection {
     void response.then((settled) => {
       this.#underWay--;
       this.send(settled);
-      this.#endIfDone();
+      this.#goOn();
     });
+  }
+
+  #refuse(): void {
+    this.send(refusal(0, rpcCodes.invalidRequest, `Invalid request: a line over ${lineBytesMax} bytes`));
+    this.close();
+  }
+
+  #progress(): void {
+    this.#stall?.refresh();
+    this.#drain?.resolve();
+    this.#drain = null;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.isClosed) return;
+    if (this.#lines.length > 0) this.#takeUp();
+    this.#endIfDone();
   }
 
   /** `echo … | nc -U`: the client has said all that it wants to, and still reads the answers. */
   #endIfDone(): void {
-    if (this.#inputEnded && this.#underWay === 0) this.close();
+    if (!this.#inputEnded || this.#underWay > 0 || this.#lines.length > 0) return;
+    this.#end();
+    this.#watchReading();
   }
 
-  #queued(): number {
-    return this.#socket.writableLength + this.#out.length;
+  #watchReading(): void {
+    if (!this.#closed) this.#stall ??= setTimeout(() => this.#cutOff(), stallMs);
   }
 
-  #flush(): void {
-    this.#flushing = false;
-    const text = this.#out;
-    this.#out = "";
-    if (text !== "" && !this.#closed) this.#socket.write(text);
+  #stopWatching(): void {
+    if (this.#stall) clearTimeout(this.#stall);
+    this.#stall = null;
+  }
+
+  #end(): void {
+    if (this.#closed || this.#ending) return;
+    this.#ending = true;
+    if (this.#holding) this.#release(); // What still comes is read and forgotten.
+    this.#outbox.end();
+  }
+
+  #cutOff(): void {
+    const queued = this.#outbox.unreadBytes;
+    this.#log.warn("a client that does not read was cut off", { client: this.id, queued });
+    this.#abort();
   }
 
   #abort(): void {
@@ -162,7 +216,8 @@ export class Connection {
   #settle(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#out = "";
+    this.#stopWatching();
+    this.#lines = [];
     this.#drain?.resolve();
     this.#settled.resolve();
   }
