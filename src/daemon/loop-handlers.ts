@@ -92,7 +92,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
 
 async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promise<Loop[]> {
   const { ledger } = needs.engine;
-  const hash = params.project ? (await needs.git.open(params.project)).repository.project.hash : null;
+  const hash = params.project ? await needs.git.projectOf(params.project) : null;
   return ledger
     .all()
     .filter(

@@ -286,6 +286,8 @@ export interface Git {
    * `repository_unusable` (git's reason: owner, corrupt, version).
    */
   open(directory: string): Promise<OpenedRepository>;
+  /** The hash of the project around a directory, cheaply: for looking up its loops. Throws as `open` does. */
+  projectOf(directory: string): Promise<string>;
   /** The repository of a stored project, wherever the person's directory is now. `repository_gone`. */
   reopen(project: Project): Promise<Repository>;
 }

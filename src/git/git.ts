@@ -1,6 +1,7 @@
 // The adapter of the engine's `Git` port: the real git program, hardened (exec.ts).
 import type { Git } from "../engine/ports.ts";
 import { type Environment } from "./exec.ts";
+import { locateProject } from "./locate.ts";
 import { checkReopened, findRepository } from "./open.ts";
 import { createRepository } from "./repository.ts";
 import { gitVersion } from "./version.ts";
@@ -24,6 +25,12 @@ export function createGit(environment: Environment = process.env): Git {
       await checkVersion();
       const { project, ...place } = await findRepository(environment, directory);
       return { repository: createRepository(environment, project), ...place };
+    },
+    projectOf: async (directory) => {
+      const located = await locateProject(directory);
+      if (located !== null) return located;
+      await checkVersion();
+      return (await findRepository(environment, directory)).project.hash;
     },
     reopen: async (project) => {
       await checkVersion();

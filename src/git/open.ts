@@ -108,6 +108,6 @@ async function headCommit(git: RunGit, root: string): Promise<string> {
 }
 
 /** Linked worktrees share their common directory, and so are one project. */
-function projectHash(commonDir: string): string {
+export function projectHash(commonDir: string): string {
   return createHash("sha256").update(commonDir).digest("hex").slice(0, projectHashDigits);
 }

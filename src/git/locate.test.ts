@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { withHome } from "../../test/support/harness.ts";
+import { createGit } from "./git.ts";
+import { locateProject } from "./locate.ts";
+
+test("the project that is located is the one that git opens: checkout, subdirectory, linked worktree", async () => {
+  await withHome(async (home) => {
+    const { root, env } = home;
+    const git = createGit(env);
+    const repo = home.repository();
+    mkdirSync(join(repo.dir, "a", "b"), { recursive: true });
+    const linked = join(root, "linked tree");
+    repo.git("worktree", "add", "-q", linked);
+    for (const directory of [repo.dir, join(repo.dir, "a", "b"), linked, join(linked, "..", "linked tree")]) {
+      const opened = (await git.open(directory)).repository.project.hash;
+      expect(await locateProject(directory)).toBe(opened);
+      expect(await git.projectOf(directory)).toBe(opened);
+    }
+  });
+});
+
+test("what cannot be located is left to git: a bare repository is found, none at all is refused", async () => {
+  await withHome(async (home) => {
+    const { root, env } = home;
+    const git = createGit(env);
+    const repo = home.repository();
+    const bare = join(root, "bare.git");
+    repo.git("clone", "-q", "--bare", repo.dir, bare);
+    expect(await locateProject(bare)).toBe(null);
+    expect(await git.projectOf(bare)).toBe((await git.open(bare)).repository.project.hash);
+    await expect(git.projectOf(root)).rejects.toMatchObject({ code: "not_a_repository" });
+  });
+});
