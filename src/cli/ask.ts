@@ -1,6 +1,7 @@
 // Questions to a person at a terminal. Only asked where CliContext.interactive says that there is one.
-import { createInterface } from "node:readline";
+import type { createInterface } from "node:readline";
 import { LooprError } from "../lib/errors.ts";
+import { writeOut } from "../lib/stdio.ts";
 
 export interface Choice<K extends string> {
   /** What the person types: the first letter of the label. */
@@ -26,7 +27,7 @@ export function createAsk(): Ask {
         if (answer === null) return null;
         const found = choiceOf(answer, choices);
         if (found !== null) return found;
-        process.stdout.write(`Please answer with one of: ${labels}\n`);
+        writeOut(1, `Please answer with one of: ${labels}\n`);
       }
     },
     text: (question, signal) => readAnswer(`${question} `, signal),
@@ -42,10 +43,20 @@ export function choiceOf<K extends string>(answer: string, choices: readonly Cho
   );
 }
 
-function readAnswer(prompt: string, signal?: AbortSignal): Promise<string | null> {
+async function readAnswer(prompt: string, signal?: AbortSignal): Promise<string | null> {
+  // Loaded when there is a question: most commands have none.
+  const readline = await import("node:readline");
+  return readLine(readline.createInterface, prompt, signal);
+}
+
+function readLine(
+  create: typeof createInterface,
+  prompt: string,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return resolve(null);
-    const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: true });
+    const lines = create({ input: process.stdin, output: process.stdout, terminal: true });
     const end = (settle: () => void) => {
       signal?.removeEventListener("abort", withdraw);
       lines.removeAllListeners("close");
@@ -56,19 +67,19 @@ function readAnswer(prompt: string, signal?: AbortSignal): Promise<string | null
     };
     const withdraw = () =>
       end(() => {
-        process.stdout.write("\n");
+        writeOut(1, "\n");
         resolve(null);
       });
     signal?.addEventListener("abort", withdraw, { once: true });
     lines.on("SIGINT", () =>
       end(() => {
-        process.stdout.write("\n");
+        writeOut(1, "\n");
         reject(interrupted());
       }),
     );
     lines.on("close", () =>
       end(() => {
-        process.stdout.write("\n");
+        writeOut(1, "\n");
         resolve(null);
       }),
     );

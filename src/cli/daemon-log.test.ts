@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { failing, FakeDaemon, testContext, testPorts } from "../../test/support/fake-daemon.ts";
+import { failing, testContext, testPorts } from "../../test/support/cli.ts";
+import { FakeDaemon } from "../../test/support/fake-daemon.ts";
 import { GrowingFile, logLine } from "./daemon-log.ts";
 import { logs } from "./logs.ts";
 

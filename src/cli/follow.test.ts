@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { failing, FakeDaemon, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
+import { failing } from "../../test/support/cli.ts";
+import { FakeDaemon, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
 import { LooprError } from "../lib/errors.ts";
 import { Follow, type FollowOptions } from "./follow.ts";
 

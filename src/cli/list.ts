@@ -18,21 +18,21 @@ export async function list(
 ): Promise<number> {
   const matches = filterOf(typed);
   return withSession(context, ports, {}, async ({ client }) => {
-    const all = await client.call("loop.list", {});
-    const { loops, ofProject } =
-      typed["allProjects"] === true
-        ? { loops: all.loops, ofProject: false }
-        : await loopsHere(client, context.cwd, all.loops);
+    // Ids are shortened among all loops, whichever of them are shown.
+    const everything = client.call("loop.list", {}).then(({ loops: all }) => all);
+    const here = typed["allProjects"] === true ? Promise.resolve(null) : loopsHere(client, context.cwd);
+    const [all, ofProject] = await Promise.all([everything, here]);
+    const loops = ofProject ?? all;
     const found = loops.filter(matches);
     if (context.json) {
       context.print({ loops: found });
     } else if (found.length === 0) {
-      context.say(emptyText(ofProject, loops.length > 0));
+      context.say(emptyText(ofProject !== null, loops.length > 0));
     } else {
       const chosen = new Set(found.map(({ id }) => id));
       const lines = treeLines(withAncestors(found, loops), {
         style: styleOf(context, ports.env),
-        short: shortener(all.loops),
+        short: shortener(all),
         nowMs: ports.now(),
         costOf: (loop) => costWithDescendants(loop, loops),
         isContext: ({ id }) => !chosen.has(id),
@@ -43,18 +43,14 @@ export async function list(
   });
 }
 
-/** Outside of a repository there is no project to keep to, and all are shown. */
-async function loopsHere(
-  client: Client,
-  directory: string,
-  all: Loop[],
-): Promise<{ loops: Loop[]; ofProject: boolean }> {
+/** Null outside of a repository: there is no project to keep to, and all are shown. */
+async function loopsHere(client: Client, directory: string): Promise<Loop[] | null> {
   try {
-    const { loops } = await client.call("loop.list", { project: directory });
-    return { loops, ofProject: true };
+    return (await client.call("loop.list", { project: directory })).loops;
   } catch (error) {
-    if (error instanceof RpcError && error.reason === "not_a_repository")
-      return { loops: all, ofProject: false };
+    const reason = error instanceof RpcError ? error.reason : "";
+    if (reason === "not_a_repository") return null;
+    if (reason === "no_commit") return []; // a repository so new that no run can have begun
     throw error;
   }
 }

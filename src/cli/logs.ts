@@ -33,6 +33,7 @@ export async function logs(
     const style = styleOf(context, ports.env);
     const resolved = await resolveLoop(session.client, id, style);
     if (!follow) return show(context, session.client, resolved, iteration);
+    session.isStream = true;
     session.comeBack = `loopr logs -f ${resolved.short(resolved.loop.id)}`;
     return followOutput(context, session.client, resolved, style);
   });

@@ -191,6 +191,7 @@ export function waitingText(loop: Pick<Loop, "waiting_for">): string {
     merge: "waiting to be merged",
     dependencies: "waiting for other loops",
     resume: "paused by a person",
+    person: "waiting for a person",
   };
   const waiting = loop.waiting_for;
   if (waiting === null) return "";

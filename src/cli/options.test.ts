@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
-import { testContext } from "../../test/support/fake-daemon.ts";
+import { testContext } from "../../test/support/cli.ts";
 import { exitCodeOf } from "./context.ts";
 import { runOptionsOf, taskOf } from "./options.ts";
 

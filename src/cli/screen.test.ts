@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { testContext } from "../../test/support/fake-daemon.ts";
+import { testContext } from "../../test/support/cli.ts";
 import { createScreen } from "./screen.ts";
 
 const style = { colour: false, unicode: false, columns: null };

@@ -1,5 +1,5 @@
 // Lines for people with a status line below them that is rewritten in place, where stderr is a terminal.
-import { isTerminal } from "../lib/stdio.ts";
+import { isTerminal, writeOut } from "../lib/stdio.ts";
 import { duration, type Style } from "./format.ts";
 import { cutColumns } from "../lib/plain.ts";
 import type { CliContext } from "./context.ts";
@@ -25,7 +25,7 @@ export interface Terminal {
 function statusTerminal(): Terminal | null {
   if (!isTerminal(2) || process.env["TERM"] === "dumb") return null;
   return {
-    write: (text) => void process.stderr.write(text),
+    write: (text) => writeOut(2, text),
     get columns() {
       return process.stderr.columns || 80;
     },

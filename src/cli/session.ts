@@ -11,6 +11,8 @@ export interface Session {
   readonly client: Client;
   /** The command that brings a person back who leaves now; null while there is nothing to come back to. */
   comeBack: string | null;
+  /** Its output is a stream that Ctrl-C ends as intended: no document says that it was interrupted. */
+  isStream: boolean;
 }
 
 /** Every command of the loops starts the daemon where none answers. */
@@ -23,7 +25,7 @@ export async function withSession(
   const stopped = deferred<never>();
   const stopListening = ports.onInterrupt(() => stopped.reject(interrupted()));
   let client: Client | null = null;
-  const session = { comeBack: null as string | null };
+  const session: Omit<Session, "client"> = { comeBack: null, isStream: false };
   const connectAndWork = async () => {
     const { keyEnv } = await ports.personal(context.config);
     client = await ports.connect({
@@ -39,7 +41,7 @@ export async function withSession(
     return await Promise.race([connectAndWork(), stopped.promise]);
   } catch (error) {
     if (!(error instanceof LooprError) || error.code !== "interrupted") throw error;
-    return leave(context, session.comeBack);
+    return leave(context, session);
   } finally {
     stopListening();
     closeIfOpen(client);
@@ -59,9 +61,10 @@ function closeIfOpen(client: Client | null): void {
   client?.close();
 }
 
-function leave(context: CliContext, comeBack: string | null): number {
+function leave(context: CliContext, { comeBack, isStream }: Omit<Session, "client">): number {
   const hint = comeBack === null ? "" : `The run goes on. Come back with: ${comeBack}`;
-  if (context.json) context.print({ error: { code: "interrupted", message: "interrupted", hint } });
+  if (context.json && !isStream)
+    context.print({ error: { code: "interrupted", message: "interrupted", hint } });
   else if (hint) context.note(`\n${hint}`);
   return exitCodes.interrupted;
 }

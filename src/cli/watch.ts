@@ -21,9 +21,10 @@ export async function watch(
   ports: CliPorts = createPorts(),
 ): Promise<number> {
   const [typed] = args;
-  return withSession(context, ports, { reconnect: true }, (session) =>
-    typed === undefined ? watchAll(context, ports, session) : watchOne(context, ports, session, typed),
-  );
+  return withSession(context, ports, { reconnect: true }, (session) => {
+    session.isStream = true;
+    return typed === undefined ? watchAll(context, ports, session) : watchOne(context, ports, session, typed);
+  });
 }
 
 /** How the stream itself is kept alive is of no interest to who reads it. */

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "bun:test";
+import { failing } from "../../test/support/cli.ts";
+import { FakeDaemon, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
+import { exitCodeOf } from "./context.ts";
+import { resolveLoop } from "./resolve.ts";
+
+const child = `${rootId}-001`;
+const other = "1700000000001-a1b2ffffffffffff";
+const style = { colour: false, unicode: true, columns: null };
+
+describe("abbreviated ids", () => {
+  const daemon = () =>
+    new FakeDaemon(makeLoop(), makeLoop({ id: child }), makeLoop({ id: other, title: "Another\x07" }));
+
+  for (const [typed, id] of [
+    ["a1b2c", rootId],
+    ["A1B2C.001", child],
+    [rootId, rootId],
+    [child, child],
+    ["a1b2f", other],
+  ] as const) {
+    test(typed, async () => expect((await resolveLoop(daemon(), typed, style)).loop.id).toBe(id));
+  }
+
+  test("an ambiguous one lists what it could be", async () => {
+    const error = await failing(resolveLoop(daemon(), "a1b2", style));
+    expect(error.message).toBe("'a1b2' could be any of 2 loops");
+    expect(error.hint).toContain("a1b2c  ● Add a flag");
+    expect(error.hint).toContain("a1b2f  ● Another");
+    expect(exitCodeOf(error)).toBe(2);
+  });
+
+  for (const typed of ["ffff", "", "a1b2c.009", "nonsense", "a1b2c3d4e5f607180"]) {
+    test(`unknown: ${JSON.stringify(typed)}`, async () => {
+      const error = await failing(resolveLoop(daemon(), typed, style));
+      expect(error.message).toBe(`Loop not found: ${typed}`);
+      expect(exitCodeOf(error)).toBe(1);
+    });
+  }
+});
