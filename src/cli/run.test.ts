@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { failing, testContext, testPorts } from "../../test/support/cli.ts";
 import { FakeDaemon, rootId } from "../../test/support/fake-daemon.ts";
 import type { Loop, LoopStatus, RunState } from "../domain/loop.ts";
+import { exitCodeOf } from "./context.ts";
+import { LooprError } from "../lib/errors.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import { plan, run } from "./run.ts";
 
@@ -134,6 +136,17 @@ describe("what is sent", () => {
         },
       },
     ]);
+  });
+
+  test("a request that is lost with the connection is not made twice", async () => {
+    const daemon = new FakeDaemon();
+    daemon.answers["loop.create_plan"] = () => {
+      throw new LooprError("connection_lost", "lost");
+    };
+    const error = await failing(run(testContext(), ["x"], {}, testPorts(daemon)));
+    expect(error.hint).toBe("loopr list shows whether it was");
+    expect(exitCodeOf(error)).toBe(4);
+    expect(daemon.called("loop.create_plan")).toHaveLength(1);
   });
 
   test("the daemon's refusals pass through", async () => {

@@ -1,6 +1,7 @@
 // loopr run, loopr plan: a task becomes a run of this repository.
 import type { Client } from "../client/types.ts";
 import type { RunOptions } from "../domain/run-options.ts";
+import { LooprError } from "../lib/errors.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { RpcError } from "../protocol/errors.ts";
 import type { Result } from "../protocol/methods.ts";
@@ -153,6 +154,7 @@ async function createRun(
   const create = () => client.call("loop.create_plan", { description, project, env, options });
   const created = await create().catch(async (error: unknown) => {
     const mayAsk = context.interactive && !context.json;
+    if (error instanceof LooprError && error.code === "connection_lost") throw lostWhileCreating(error);
     const untrusted = error instanceof RpcError && error.reason === "not_trusted";
     if (!untrusted || !mayAsk) throw error;
     const { offerTrust } = await import("./trust.ts");
@@ -161,6 +163,12 @@ async function createRun(
   });
   const { loops } = await client.call("loop.list", {});
   return { ...created, short: shortener(loops) };
+}
+
+/** It may have been created or not, so it is not asked for a second time. */
+function lostWhileCreating(cause: LooprError): LooprError {
+  const message = "the connection to the daemon was lost while the run was created";
+  return new LooprError(cause.code, message, "loopr list shows whether it was", { cause });
 }
 
 function tellBounds(context: CliContext, created: Created): void {
