@@ -90,7 +90,7 @@ export class RunnerProcess {
         this.#take(frame);
       }
     } catch (error) {
-      this.kill(`it sent what is no frame: ${messageOf(error)}`);
+      this.kill(`its channel cannot be used: ${messageOf(error)}`);
     }
   }
 

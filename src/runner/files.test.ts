@@ -1,6 +1,15 @@
-// read_file, write_file, edit_file, list_directory and glob, as a model calls them.
+// read_file, write_file, list_directory and glob, as a model calls them.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { makeToolBench, type ToolBench } from "../../test/support/tools.ts";
 
@@ -18,7 +27,9 @@ describe("read_file", () => {
     bench.write("b", "one\n\ntwo");
     expect(await bench.call("read_file", { path: "b" })).toBe("     1\tone\n     2\t\n     3\ttwo");
     bench.write("c", "one\r\ntwo\r\n");
-    expect(await bench.call("read_file", { path: "c" })).toBe("     1\tone\n     2\ttwo\n[lines end with CRLF]");
+    expect(await bench.call("read_file", { path: "c" })).toBe(
+      "     1\tone\n     2\ttwo\n[lines end with CRLF]",
+    );
     bench.write("d", "");
     expect(await bench.call("read_file", { path: "d" })).toBe("(d is empty)");
   });
@@ -38,7 +49,7 @@ describe("read_file", () => {
   test("a page fits into the output limit, and paging gets to the end", async () => {
     bench.write("a", Array.from({ length: 300 }, (_, n) => `${n + 1} ${"x".repeat(n % 50)}\n`).join(""));
     const seen: string[] = [];
-    for (let offset = 1; offset <= 300; ) {
+    for (let offset = 1; offset <= 300;) {
       const page = await bench.call("read_file", { path: "a", offset }, { bytesMax: 1500 });
       expect(Buffer.byteLength(page)).toBeLessThanOrEqual(1500);
       const lines = page.split("\n").filter((line) => line.includes("\t"));
@@ -69,9 +80,13 @@ describe("read_file", () => {
 
 describe("write_file", () => {
   test("makes directories, replaces, keeps the mode, leaves nothing beside", async () => {
-    expect(await bench.call("write_file", { path: "a/b/c.txt", content: "one\n" })).toBe("Wrote a/b/c.txt (1 lines)");
+    expect(await bench.call("write_file", { path: "a/b/c.txt", content: "one\n" })).toBe(
+      "Wrote a/b/c.txt (1 lines)",
+    );
     chmodSync(join(bench.worktree, "a/b/c.txt"), 0o751);
-    expect(await bench.call("write_file", { path: "a/b/c.txt", content: "two" })).toContain("Replaced a/b/c.txt");
+    expect(await bench.call("write_file", { path: "a/b/c.txt", content: "two" })).toContain(
+      "Replaced a/b/c.txt",
+    );
     expect(contentOf("a/b/c.txt")).toBe("two");
     expect(statSync(join(bench.worktree, "a/b/c.txt")).mode & 0o777).toBe(0o751);
     expect(readdirSync(join(bench.worktree, "a/b"))).toEqual(["c.txt"]);
@@ -96,9 +111,13 @@ describe("write_file", () => {
     mkdirSync(join(bench.worktree, "dir"));
     bench.write("file", "x");
     expect(await bench.refusal("write_file", { path: "dir", content: "x" })).toContain("is a directory");
-    expect(await bench.refusal("write_file", { path: "file/x", content: "x" })).toContain("file is not a directory");
-    expect(await bench.refusal("write_file", { path: "." , content: "x" })).toContain("is a directory");
-    expect(await bench.refusal("write_file", { path: `new/${"x".repeat(300)}`, content: "x" })).toContain("ENAMETOOLONG");
+    expect(await bench.refusal("write_file", { path: "file/x", content: "x" })).toContain(
+      "file is not a directory",
+    );
+    expect(await bench.refusal("write_file", { path: ".", content: "x" })).toContain("is a directory");
+    expect(await bench.refusal("write_file", { path: `new/${"x".repeat(300)}`, content: "x" })).toContain(
+      "ENAMETOOLONG",
+    );
     expect(readdirSync(bench.worktree).sort()).toEqual(["dir", "file", "new"]);
     expect(readdirSync(join(bench.worktree, "new"))).toEqual([]);
   });
@@ -112,85 +131,6 @@ describe("write_file", () => {
     const listed = await bench.call("list_directory", { path: "." });
     expect(listed.split("\n")).toContain('"new\\nline"');
     expect(listed.split("\n")).toHaveLength(8);
-  });
-});
-
-describe("edit_file", () => {
-  const edit = (old_string: string, new_string: string, more = {}) =>
-    ({ path: "a", old_string, new_string, ...more });
-
-  test("replaces one passage; what is in the replacement has no meaning of its own", async () => {
-    bench.write("a", "one\ntwo\nthree\n");
-    await bench.call("read_file", { path: "a" });
-    expect(await bench.call("edit_file", edit("two", "$& $1 \\n"))).toBe("Replaced 1 passage in a (line 2)");
-    expect(contentOf("a")).toBe("one\n$& $1 \\n\nthree\n");
-    await bench.call("edit_file", edit("one\n", ""));
-    expect(contentOf("a")).toBe("$& $1 \\n\nthree\n");
-  });
-
-  test("needs a read in the same iteration of the same loop", async () => {
-    bench.write("a", "one");
-    expect(await bench.refusal("edit_file", edit("one", "two"))).toContain("Use read_file on it first");
-    await bench.call("read_file", { path: "a" });
-    bench.iteration(2);
-    expect(await bench.refusal("edit_file", edit("one", "two"))).toContain("not been read in this iteration");
-    await bench.call("read_file", { path: "./a" });
-    bench.loop("other");
-    expect(await bench.refusal("edit_file", edit("one", "two"))).toContain("not been read in this iteration");
-    bench.loop("l");
-    expect(await bench.call("edit_file", edit("one", "two"))).toContain("Replaced");
-    expect(await bench.call("edit_file", edit("two", "three"))).toContain("Replaced");
-    await bench.call("write_file", { path: "new", content: "x" });
-    expect(await bench.call("edit_file", { ...edit("x", "y"), path: "new" })).toContain("Replaced");
-  });
-
-  test("refuses a file that has changed since", async () => {
-    bench.write("a", "one");
-    await bench.call("read_file", { path: "a" });
-    writeFileSync(join(bench.worktree, "a"), "one and more");
-    expect(await bench.refusal("edit_file", edit("one", "two"))).toContain("has changed since it was read");
-    expect(contentOf("a")).toBe("one and more");
-  });
-
-  test("an ambiguous passage is refused with its lines, or replaced everywhere", async () => {
-    bench.write("a", "x = 1\ny = 1\nx = 1\n");
-    await bench.call("read_file", { path: "a" });
-    const message = await bench.refusal("edit_file", edit("x = 1", "x = 2"));
-    expect(message).toContain("occurs 2 times (lines 1, 3)");
-    expect(message).toContain("replace_all");
-    await bench.call("edit_file", edit("x = 1", "x = 2", { replace_all: true }));
-    expect(contentOf("a")).toBe("x = 2\ny = 1\nx = 2\n");
-  });
-
-  test.each([
-    ["     2\ttwo words", "line numbers"],
-    ["two  words", "Line 2 differs from it only in white space"],
-    ["\ttwo words\n three", "Line 2 differs from it only in white space"],
-    ["two words\nfour", "first line is at line 2"],
-    ["nothing like it", "Use read_file again"],
-  ])("a passage that does not occur (%j): says what to do", async (old, advice) => {
-    bench.write("a", "one\ntwo words\nthree\n");
-    await bench.call("read_file", { path: "a" });
-    const message = await bench.refusal("edit_file", edit(old, "x"));
-    expect(message).toContain("a: old_string does not occur");
-    expect(message).toContain(advice);
-  });
-
-  test("CRLF stays CRLF, a byte order mark stays, the mode stays", async () => {
-    bench.write("a", "\ufeffone\r\ntwo\r\nthree\r\n");
-    chmodSync(join(bench.worktree, "a"), 0o755);
-    await bench.call("read_file", { path: "a" });
-    await bench.call("edit_file", edit("one\ntwo", "1\n2"));
-    expect(contentOf("a")).toBe("\ufeff1\r\n2\r\nthree\r\n");
-    expect(statSync(join(bench.worktree, "a")).mode & 0o777).toBe(0o755);
-  });
-
-  test("no edit that would damage a file, and none that changes nothing", async () => {
-    bench.write("a", Buffer.from("gr\xfcn one", "latin1"));
-    await bench.call("read_file", { path: "a" });
-    expect(await bench.refusal("edit_file", edit("one", "two"))).toContain("not valid UTF-8");
-    expect(await bench.refusal("edit_file", edit("one", "one"))).toContain("the same");
-    expect(await bench.refusal("edit_file", edit("", "x"))).toContain("old_string");
   });
 });
 
@@ -210,7 +150,9 @@ describe("list_directory", () => {
   test("a name that is not valid UTF-8 is shown, and said to be one", async () => {
     writeFileSync(Buffer.concat([Buffer.from(`${bench.worktree}/bad`), Buffer.from([0xff])]), "needle");
     bench.write("good", "needle");
-    expect(await bench.call("list_directory", { path: "." })).toContain("bad\ufffd (its name is not valid UTF-8");
+    expect(await bench.call("list_directory", { path: "." })).toContain(
+      "bad\ufffd (its name is not valid UTF-8",
+    );
     expect(await bench.call("glob", { pattern: "*" })).toBe("good");
     expect(await bench.call("grep", { pattern: "needle" })).toBe("good:1:needle");
   });
@@ -225,7 +167,15 @@ describe("list_directory", () => {
 
 describe("glob", () => {
   beforeEach(() => {
-    for (const path of ["a.ts", "src/b.ts", "src/deep/c.ts", "src/d.js", ".github/w.yml", "build/out.ts", "[x].ts"]) {
+    for (const path of [
+      "a.ts",
+      "src/b.ts",
+      "src/deep/c.ts",
+      "src/d.js",
+      ".github/w.yml",
+      "build/out.ts",
+      "[x].ts",
+    ]) {
       bench.write(path, "");
     }
     bench.write(".gitignore", "build/\n");
@@ -242,7 +192,9 @@ describe("glob", () => {
     ["?.ts", "a.ts"],
   ])("%s", async (pattern, expected) => {
     expect(await bench.call("glob", { pattern })).toBe(expected);
-    expect(await bench.call("glob", { pattern: `${bench.worktree}/${pattern.replace("./", "")}` })).toBe(expected);
+    expect(await bench.call("glob", { pattern: `${bench.worktree}/${pattern.replace("./", "")}` })).toBe(
+      expected,
+    );
   });
 
   test("from a directory; an ignored one only when it is asked for", async () => {

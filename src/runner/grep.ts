@@ -108,7 +108,7 @@ class Rendering {
   add(file: FoundFile): boolean {
     const hasContext = file.lines.some((line) => !line.match);
     const name = shownName(file.path);
-    let last = 0;
+    let last = -1;
     for (const line of file.lines) {
       if (hasContext && this.#lines.length > 0 && line.number !== last + 1) this.#push("--");
       const mark = line.match ? ":" : "-";

@@ -1,6 +1,5 @@
 // The jobs of one lane: each in a slot, the others waiting; every one of them ends with exactly one result.
-import { messageOf } from "../lib/errors.ts";
-import { LooprError } from "../lib/errors.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Frame, Job, JobResult } from "../protocol/runner.ts";
 import type { ProcessHost } from "../sandbox/process.ts";
 import { OutputCollector } from "./output.ts";

@@ -30,13 +30,17 @@ test("what fits is kept as it is, however it was split", () => {
 
 test("whatever comes in, it is valid UTF-8 and about as long as allowed", () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 200 })), fc.integer({ min: 1, max: 300 }), (chunks, bytesMax) => {
-      const { text, truncated } = collect(chunks, bytesMax);
-      expect(text.isWellFormed()).toBe(true);
-      const kept = text.replace(/\n\[… \d+ bytes of output cut here …\]\n/, "");
-      expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(bytesMax);
-      expect(truncated).toBe(kept !== text);
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 200 })),
+      fc.integer({ min: 1, max: 300 }),
+      (chunks, bytesMax) => {
+        const { text, truncated } = collect(chunks, bytesMax);
+        expect(text.isWellFormed()).toBe(true);
+        const kept = text.replace(/\n\[… \d+ bytes of output cut here …\]\n/, "");
+        expect(Buffer.byteLength(kept)).toBeLessThanOrEqual(bytesMax);
+        expect(truncated).toBe(kept !== text);
+      },
+    ),
   );
 });
 
@@ -50,7 +54,10 @@ test("head and tail, with the number of bytes between them; no character is cut 
 test("the end of a long output is its end, in many small pieces and in one large", () => {
   const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`);
   for (const chunks of [lines, [lines.join("")]]) {
-    const { text } = collect(chunks.map((chunk) => Buffer.from(chunk)), 1000);
+    const { text } = collect(
+      chunks.map((chunk) => Buffer.from(chunk)),
+      1000,
+    );
     expect(text).toStartWith("line 0\nline 1\n");
     expect(text).toEndWith("line 19998\nline 19999\n");
   }
@@ -84,7 +91,10 @@ test("the file holds the bytes, up to its bound, and is never written through a 
 
 test("no output, no file", () => {
   const path = join(directory, "none");
-  expect(new OutputCollector({ bytesMax: 4, spillPath: path }).finish()).toEqual({ text: "", truncated: false });
+  expect(new OutputCollector({ bytesMax: 4, spillPath: path }).finish()).toEqual({
+    text: "",
+    truncated: false,
+  });
   expect(() => readFileSync(path)).toThrow();
 });
 

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { makeToolBench, type ToolBench } from "../../test/support/tools.ts";
 import { locate } from "./paths.ts";
@@ -74,7 +82,7 @@ describe.each(Object.keys(waysOut))("%s", (way) => {
     ] as const;
     for (const [tool, input] of calls) {
       const message = await bench.refusal(tool, input);
-      expect([tool, message]).toEqual([tool, expect.not.stringContaining("NOT REFUSED")]);
+      expect(`${tool}: ${message}`).not.toContain("NOT REFUSED");
       expect(message).toMatch(/leads out of the worktree|levels of symbolic links|NUL/);
       expect(message).not.toContain("SECRET");
     }
@@ -121,7 +129,9 @@ test("FIFOs, sockets and devices are refused without waiting for them", async ()
   ]) {
     expect(await bench.refusal("read_file", { path })).toContain(`not a regular file, but ${kind}`);
     expect(await bench.refusal("write_file", { path, content: "x" })).toContain(`but ${kind}`);
-    expect(await bench.refusal("edit_file", { path, old_string: "a", new_string: "b" })).toContain(`but ${kind}`);
+    expect(await bench.refusal("edit_file", { path, old_string: "a", new_string: "b" })).toContain(
+      `but ${kind}`,
+    );
     expect(await bench.refusal("grep", { pattern: "x", path })).toContain(`but ${kind}`);
   }
   expect(await bench.call("grep", { pattern: "inside" })).toBe("src/a.txt:1:inside");
@@ -134,7 +144,9 @@ test.each([".git", ".git/config", ".GIT/config", "sub/.git/hooks/x", "git~1/x", 
   async (path) => {
     bench.write(".git/config", "[core]");
     expect(await bench.refusal("write_file", { path, content: "x" })).toContain(".git belongs to Loopr");
-    expect(await bench.refusal("edit_file", { path, old_string: "core", new_string: "x" })).toContain(".git belongs");
+    expect(await bench.refusal("edit_file", { path, old_string: "core", new_string: "x" })).toContain(
+      ".git belongs",
+    );
     expect(readFileSync(join(bench.worktree, ".git/config"), "utf8")).toBe("[core]");
     expect(existsSync(join(bench.worktree, "sub"))).toBe(false);
   },
@@ -143,7 +155,9 @@ test.each([".git", ".git/config", ".GIT/config", "sub/.git/hooks/x", "git~1/x", 
 test("by a link neither", async () => {
   bench.write(".git/config", "[core]");
   symlinkSync(".git", join(bench.worktree, "harmless"));
-  expect(await bench.refusal("write_file", { path: "harmless/config", content: "x" })).toContain(".git belongs");
+  expect(await bench.refusal("write_file", { path: "harmless/config", content: "x" })).toContain(
+    ".git belongs",
+  );
 });
 
 test("a worktree that was replaced by a link, or is gone, is nobody's", async () => {

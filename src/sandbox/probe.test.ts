@@ -16,7 +16,11 @@ function broken(complaint: string): string {
   return path;
 }
 
-function machine(options: { bwrap: string | null; platform?: string; files?: Record<string, string> }): Machine {
+function machine(options: {
+  bwrap: string | null;
+  platform?: string;
+  files?: Record<string, string>;
+}): Machine {
   const files = options.files ?? {};
   return {
     platform: options.platform ?? "linux",
@@ -44,8 +48,16 @@ test.each([
 });
 
 test.each([
-  ["AppArmor", { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1" }, "apparmor_parser -r /etc/apparmor.d/bwrap"],
-  ["user namespaces off", { "/proc/sys/kernel/unprivileged_userns_clone": "0" }, "kernel.unprivileged_userns_clone=1"],
+  [
+    "AppArmor",
+    { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1" },
+    "apparmor_parser -r /etc/apparmor.d/bwrap",
+  ],
+  [
+    "user namespaces off",
+    { "/proc/sys/kernel/unprivileged_userns_clone": "0" },
+    "kernel.unprivileged_userns_clone=1",
+  ],
   ["no user namespace left", { "/proc/sys/user/max_user_namespaces": "0" }, "user.max_user_namespaces=15000"],
   ["a container", { "/.dockerenv": "" }, "--security-opt seccomp=unconfined"],
   ["nothing known", {}, "bwrap --unshare-all"],

@@ -3,7 +3,16 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { spawn, type ChildProcess } from "node:child_process";
 import { frameTypes, parseFrame, type AnyFrame, type FrameName } from "../../src/protocol/runner.ts";
 import { encodeFrame, FrameDecoder } from "../../src/rpc/frames.ts";
-import { isAlive, jobIn, makePlace, processesWith, runnerCommand, uniqueNumber, until, type Place } from "./support.ts";
+import {
+  isAlive,
+  jobIn,
+  makePlace,
+  processesWith,
+  runnerCommand,
+  uniqueNumber,
+  until,
+  type Place,
+} from "./support.ts";
 
 const limitMs = 60_000;
 const bytesMax = 64 * 1024 * 1024;
@@ -17,9 +26,9 @@ interface Session {
   child: ChildProcess;
   frames: AnyFrame[];
   stderr: () => string;
-  send(name: FrameName, payload: unknown): void;
-  job(id: string, job: object): void;
-  next<N extends FrameName>(name: N, jobId?: string): Promise<Extract<AnyFrame, { name: N }>["payload"]>;
+  send: (name: FrameName, payload: unknown) => void;
+  job: (id: string, job: object) => void;
+  next: <N extends FrameName>(name: N, jobId?: string) => Promise<Extract<AnyFrame, { name: N }>["payload"]>;
   exit: Promise<number | null>;
 }
 

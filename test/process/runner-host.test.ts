@@ -1,15 +1,15 @@
-// The daemon's side: queues and slots, runners that die, hang or talk nonsense, daemons that die.
+// The daemon's side: runners that die, hang or talk nonsense, daemons that die.
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunnerHost, RunnerHostOptions } from "../../src/daemon/runner-host.ts";
-import type { Log } from "../../src/lib/log.ts";
+import type { RunnerHostOptions } from "../../src/daemon/runner-host.ts";
 import { sweepOrphanJobs } from "../../src/sandbox/orphans.ts";
 import {
   bwrapMissing,
   isAlive,
   jobIn,
+  makeBench,
   makeHost,
   makePlace,
   processesWith,
@@ -19,6 +19,7 @@ import {
   silent,
   uniqueNumber,
   until,
+  type Bench,
   type Place,
 } from "./support.ts";
 
@@ -28,22 +29,10 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-function setUp(options: Partial<RunnerHostOptions> = {}): {
-  place: Place;
-  host: RunnerHost;
-  runners: number[];
-} {
-  const place = makePlace();
-  const runners: number[] = [];
-  const log: Log = {
-    ...silent,
-    info: (message, fields) => {
-      if (message === "runner started") runners.push(Number(fields?.["pid"]));
-    },
-  };
-  const host = makeHost(place, { log, ...options });
-  ends.push(place.remove, () => host.stop());
-  return { place, host, runners };
+function setUp(options: Partial<RunnerHostOptions> = {}): Bench {
+  const bench = makeBench(options);
+  ends.push(bench.end);
+  return bench;
 }
 
 /** A program in the place of a runner. */
@@ -53,74 +42,6 @@ function fakeRunner(place: Place, script: string): string[] {
   chmodSync(path, 0o755);
   return [path];
 }
-
-describe("lanes", () => {
-  test(
-    "a full lane queues, in order; time in the queue is not run time; other lanes go on",
-    async () => {
-      const { place, host } = setUp({ slots: { "no-net": 2 } });
-      const sh = (command: string, more = {}) => runIn(host, place, { command, sandboxed: false, ...more });
-      const trace = join(place.worktree, "trace");
-      const step = (n: number) => `echo +${n} >> trace; sleep 0.4; echo -${n} >> trace`;
-      const all = Promise.all([1, 2, 3, 4].map((n) => sh(step(n), { timeout_ms: 10_000 })));
-      await until("the first", () => existsSync(trace));
-      const other = await sh("echo other", { lane: "heavy" });
-      expect(other).toMatchObject({ status: "success", output: "other\n" });
-      const outcomes = await all;
-      expect(outcomes.map(({ status }) => status)).toEqual(Array(4).fill("success"));
-      for (const { duration_ms } of outcomes) expect(duration_ms).toBeLessThan(8_000);
-      let running = 0;
-      for (const line of readFileSync(trace, "utf8").trim().split("\n")) {
-        running += line.startsWith("+") ? 1 : -1;
-        expect(running).toBeLessThanOrEqual(2);
-      }
-      expect(running).toBe(0);
-    },
-    limitMs,
-  );
-
-  test(
-    "a queued job that is cancelled never starts",
-    async () => {
-      const { place, host } = setUp({ slots: { heavy: 1 } });
-      const job = { lane: "heavy", sandboxed: false } as const;
-      const control = new AbortController();
-      const first = runIn(host, place, { ...job, command: "until [ -e go ]; do sleep 0.05; done" });
-      const second = runIn(host, place, { ...job, command: "touch started" }, control.signal);
-      control.abort();
-      expect(await second).toMatchObject({ status: "cancelled", exit_code: null });
-      writeFileSync(join(place.worktree, "go"), "");
-      expect((await first).status).toBe("success");
-      expect(existsSync(join(place.worktree, "started"))).toBe(false);
-    },
-    limitMs,
-  );
-
-  test(
-    "a signal that is aborted already starts nothing",
-    async () => {
-      const { place, host } = setUp();
-      const outcome = await runIn(host, place, { command: "touch started" }, AbortSignal.abort());
-      expect(outcome.status).toBe("cancelled");
-    },
-    limitMs,
-  );
-
-  test(
-    "a job that is too large for a frame is an error, and the lane goes on",
-    async () => {
-      const { place, host } = setUp();
-      const input = { path: "big", content: "x".repeat(17 * 1024 * 1024) };
-      const outcome = await runIn(host, place, { tool: "write_file", input });
-      expect(outcome.status).toBe("error");
-      expect(outcome.output).toContain("limit");
-      expect((await runIn(host, place, { tool: "list_directory", input: { path: "." } })).status).toBe(
-        "success",
-      );
-    },
-    limitMs,
-  );
-});
 
 describe("a runner", () => {
   test(
@@ -189,7 +110,8 @@ describe("a runner", () => {
         expect([kind, outcome.status]).toEqual([kind, "error"]);
         expect(outcome.output).toContain("there is no runner for lane no-net");
         if (kind === "ends") expect(warnings).toContain("runner: broken");
-        if (kind === "noise") expect(outcome.output).toContain("no frame");
+        if (kind === "noise")
+          expect(outcome.output).toContain("its channel cannot be used: a frame announces");
         expect(warnings.length).toBeGreaterThan(1);
       }
       const { place, host } = setUp({ command: ["/nonexistent/loopr"], times: { waitMs: 500 } });

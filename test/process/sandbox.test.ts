@@ -1,28 +1,19 @@
-// What a sandboxed job cannot do, tried for real: each item was once possible, or is with one option less.
+// What a sandboxed job cannot do to files and processes, tried for real: each item was once possible, or is
+// with one option less.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createServer, type Server } from "node:net";
-import { createSocket } from "node:dgram";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { RunnerHost } from "../../src/daemon/runner-host.ts";
-import { bwrapMissing, jobIn, makeHost, makePlace, runIn, uniqueNumber, type Place } from "./support.ts";
+import { bwrapMissing, jobIn, makeHost, makePlace, runIn, type Place } from "./support.ts";
 
 const limitMs = 60_000;
-
-/** Connects from inside by what is certainly there: the runtime that runs this test. */
-const dial = (options: object) =>
-  `const s = require("node:net").connect(${JSON.stringify(options)}); ` +
-  `s.on("connect", () => { console.log("CONNECTED"); process.exit(0); }); ` +
-  `s.on("error", (e) => { console.log("refused", e.code); process.exit(7); }); ` +
-  `setTimeout(() => { console.log("silence"); process.exit(8); }, 3000);`;
 
 describe.skipIf(bwrapMissing)("a sandboxed job", () => {
   let place: Place;
   /** Outside of /tmp, so that what keeps a job out is not /tmp being hidden. */
   let outside: Place;
   let host: RunnerHost;
-  const servers: Server[] = [];
 
   beforeAll(() => {
     place = makePlace();
@@ -31,7 +22,6 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
   });
   afterAll(async () => {
     await host.stop();
-    for (const server of servers) server.close();
     place.remove();
     outside.remove();
   });
@@ -39,19 +29,6 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
   const sh = (command: string, more = {}) =>
     runIn(host, place, { tool: "run_command", input: { command }, ...more });
   const shOutside = (command: string, more = {}) => runIn(host, outside, { command, ...more });
-  const js = (script: string, more = {}) => sh(`'${process.execPath}' -e '${script}'`, more);
-  const listen = (options: object): Promise<Server> =>
-    new Promise((resolve, reject) => {
-      const server = createServer((socket) => socket.end("secret"));
-      server.on("error", reject);
-      server.listen(options, () => resolve(server));
-      servers.push(server);
-    });
-  const portOf = (server: Server): number => {
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    return address.port;
-  };
 
   test(
     "runs: exit code, both streams, working directory, environment",
@@ -107,74 +84,6 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
       expect((await sh("./plain.txt")).exit_code).toBe(126);
       expect((await sh("no-such-program-here")).exit_code).toBe(127);
       expect((await sh("kill -9 $$")).exit_code).toBe(137);
-    },
-    limitMs,
-  );
-
-  test(
-    "reaches no network: IPv4, IPv6, UDP, DNS",
-    async () => {
-      const port = portOf(await listen({ host: "127.0.0.1", port: 0 }));
-      const port6 = portOf(await listen({ host: "::1", port: 0 }));
-      expect((await js(dial({ host: "127.0.0.1", port }))).output).toContain("refused");
-      expect((await js(dial({ host: "::1", port: port6 }))).output).toContain("refused");
-      const far = await js(dial({ host: "192.0.2.1", port: 80 }));
-      expect(far.output).toContain("refused");
-      const name = await js(dial({ host: "example.com", port: 80 }));
-      expect(name.output).not.toContain("CONNECTED");
-      expect(name.exit_code).not.toBe(0);
-
-      const heard: string[] = [];
-      const udp = createSocket("udp4");
-      await new Promise<void>((resolve) => udp.bind(0, "127.0.0.1", resolve));
-      udp.on("message", (message) => heard.push(message.toString()));
-      const send = (text: string) =>
-        `require("node:dgram").createSocket("udp4").send("${text}", ${udp.address().port}, "127.0.0.1", () => process.exit(0))`;
-      await js(send("from-inside"));
-      // Sent after it, so that its arrival shows that the other is not merely on its way.
-      const sender = createSocket("udp4");
-      sender.send("from-outside", udp.address().port, "127.0.0.1");
-      const deadline = performance.now() + 10_000;
-      while (!heard.includes("from-outside") && performance.now() < deadline) await Bun.sleep(10);
-      for (const socket of [udp, sender]) socket.close();
-      expect(heard).toEqual(["from-outside"]);
-    },
-    limitMs,
-  );
-
-  test(
-    "with network it reaches what the host reaches",
-    async () => {
-      const port = portOf(await listen({ host: "127.0.0.1", port: 0 }));
-      const outcome = await js(dial({ host: "127.0.0.1", port }), { lane: "net", net: true });
-      expect(outcome.output).toContain("CONNECTED");
-    },
-    limitMs,
-  );
-
-  test(
-    "connects to no Unix socket of the host, wherever it is",
-    async () => {
-      const id = uniqueNumber();
-      const candidates = [
-        join(place.dataDir, "daemon.sock"),
-        join(tmpdir(), `loopr-test-${id}.sock`),
-        join(place.home, "agent.sock"),
-        join(outside.dataDir, "daemon.sock"),
-        join(outside.base, "elsewhere.sock"), // below no mask at all
-        ...(process.getuid?.() === 0 ? [`/run/loopr-test-${id}.sock`] : []),
-      ];
-      for (const path of candidates) {
-        await listen({ path });
-        for (const net of [false, true]) {
-          const outcome = await js(dial({ path }), { net, lane: net ? "net" : "no-net" });
-          expect([path, net, outcome.output]).not.toContain("CONNECTED\n");
-          expect([path, net, outcome.exit_code]).toEqual([path, net, 7]);
-        }
-      }
-      await listen({ path: `\0loopr-abstract-${id}` });
-      const abstract = await js(dial({ path: `@@loopr-abstract-${id}` }).replace("@@", "\\u0000"));
-      expect(abstract.output).toContain("refused");
     },
     limitMs,
   );
@@ -283,12 +192,7 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
       }
       expect(existsSync("/loopr-test")).toBe(false);
       const caps = await shOutside("grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status");
-      expect(
-        caps.output
-          .trim()
-          .split("\n")
-          .map((line) => line.split("\t")[1]),
-      ).toEqual(Array(5).fill("0".repeat(16)));
+      expect(caps.output.match(/	0{16}$/gm)).toHaveLength(5);
     },
     limitMs,
   );

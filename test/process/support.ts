@@ -20,7 +20,7 @@ export interface Place {
   worktree: string;
   home: string;
   dataDir: string;
-  remove(): void;
+  remove: () => void;
 }
 
 /** `parent`: elsewhere than in /tmp, which every sandbox hides as a whole. */
@@ -70,6 +70,31 @@ export function runIn(
   onOutput?: (stream: "stdout" | "stderr", text: string) => void,
 ): Promise<JobOutcome> {
   return host.run(jobIn(place, job), signal, onOutput);
+}
+
+export interface Bench {
+  place: Place;
+  host: RunnerHost;
+  /** Process ids of the runners, in the order of their start. */
+  runners: number[];
+  end: () => Promise<void>;
+}
+
+export function makeBench(options: Partial<RunnerHostOptions> = {}): Bench {
+  const place = makePlace();
+  const runners: number[] = [];
+  const log: Log = {
+    ...silent,
+    info: (message, fields) => {
+      if (message === "runner started") runners.push(Number(fields?.["pid"]));
+    },
+  };
+  const host = makeHost(place, { log, ...options });
+  const end = async (): Promise<void> => {
+    await host.stop();
+    place.remove();
+  };
+  return { place, host, runners, end };
 }
 
 /** Polls until the value is there; fails with `what` after the deadline. */

@@ -11,12 +11,16 @@ export interface ToolBench {
   /** Beside the worktree, and out of bounds. */
   outside: string;
   write(path: string, content: string | Uint8Array): void;
-  call(tool: Exclude<RunnerTool, "run_command">, input: object, context?: Partial<ToolContext>): Promise<string>;
+  call(
+    tool: Exclude<RunnerTool, "run_command">,
+    input: object,
+    context?: Partial<ToolContext>,
+  ): Promise<string>;
   /** The message of the failure that the call ends in. */
   refusal(tool: Exclude<RunnerTool, "run_command">, input: object): Promise<string>;
   iteration(n: number): void;
   loop(id: string): void;
-  remove(): void;
+  remove: () => void;
 }
 
 export function makeToolBench(): ToolBench {
