@@ -112,8 +112,9 @@ export class Connection {
   #receive(chunk: Buffer): void {
     for (const line of this.#decoder.push(chunk)) {
       if (this.#closed) return;
-      if (line.kind === "too_long") {
-        this.#abandon(unintelligible("it sent a line without end"));
+      if (line.kind !== "line") {
+        const what = line.kind === "too_long" ? "a line without end" : "what is not UTF-8";
+        this.#abandon(unintelligible(`it sent ${what}`));
         return;
       }
       this.#take(line.text);

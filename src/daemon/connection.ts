@@ -128,8 +128,7 @@ export class Connection {
         return;
       }
       const line = this.#lines[this.#taken++];
-      if (line?.kind === "line") this.#handle(line.text);
-      else this.#refuse();
+      if (line) this.#handle(line);
     }
     this.#lines = [];
     this.#taken = 0;
@@ -147,8 +146,17 @@ export class Connection {
     this.#socket.resume();
   }
 
-  #handle(text: string): void {
-    const response = this.#dispatch(text, this.caller);
+  #handle(line: Line): void {
+    if (line.kind === "too_long") {
+      this.send(refusal(0, rpcCodes.invalidRequest, `Invalid request: a line over ${lineBytesMax} bytes`));
+      this.close();
+      return;
+    }
+    if (line.kind === "not_utf8") {
+      this.send(refusal(0, rpcCodes.parse, "Parse error: the line is not UTF-8"));
+      return;
+    }
+    const response = this.#dispatch(line.text, this.caller);
     if (!(response instanceof Promise)) {
       this.send(response);
       return;
@@ -159,11 +167,6 @@ export class Connection {
       this.send(settled);
       this.#goOn();
     });
-  }
-
-  #refuse(): void {
-    this.send(refusal(0, rpcCodes.invalidRequest, `Invalid request: a line over ${lineBytesMax} bytes`));
-    this.close();
   }
 
   #progress(): void {

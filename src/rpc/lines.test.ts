@@ -58,6 +58,20 @@ describe("lines", () => {
     );
   });
 
+  test("bytes that are not UTF-8 are told as such, however they are cut, and what follows is read", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.array(fc.nat()), (text, places) => {
+        const line = text.replaceAll("\n", " ").toWellFormed();
+        const broken = Buffer.concat([Buffer.from(line), Buffer.from([0xe2, 0x82, 0x0a])]);
+        const right = Buffer.from("\ufffd " + line + "€\n");
+        expect(decode(cut(Buffer.concat([broken, right]), places))).toEqual([
+          { kind: "not_utf8" },
+          { kind: "line", text: ("\ufffd " + line + "€").trim() },
+        ]);
+      }),
+    );
+  });
+
   test("CRLF and blank lines are tolerated", () => {
     expect(decode([Buffer.from("\r\n\n  \na\r\n\nb\n")])).toEqual([
       { kind: "line", text: "a" },

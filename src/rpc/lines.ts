@@ -1,6 +1,10 @@
 // Codec of the client protocol: UTF-8 JSON Lines.
+import { isUtf8 } from "node:buffer";
 
-export type Line = { kind: "line"; text: string } | { kind: "too_long" };
+export type Line = { kind: "line"; text: string } | { kind: "not_utf8" } | { kind: "too_long" };
+
+/** What stands for broken bytes in a decoded text. */
+const replacementCharacter = "\ufffd";
 
 /**
  * Splits bytes, arriving in any pieces, into lines. `\r\n` is tolerated and blank lines are skipped.
@@ -33,18 +37,21 @@ export class LineDecoder {
         if (piece.length) this.#chunks.push(piece);
         break;
       }
-      const text = this.#take(piece);
-      if (text !== "") lines.push({ kind: "line", text });
+      const line = this.#take(piece);
+      if (line.kind !== "line" || line.text !== "") lines.push(line);
       start = end + 1;
     }
     return lines;
   }
 
-  #take(last: Buffer): string {
+  #take(last: Buffer): Line {
     const whole = this.#chunks.length ? Buffer.concat([...this.#chunks, last]) : last;
     this.#chunks = [];
     this.#length = 0;
-    return whole.toString("utf8").trim();
+    const text = whole.toString("utf8");
+    // Only a text that holds the character, its own or for broken bytes, needs the second look.
+    if (text.includes(replacementCharacter) && !isUtf8(whole)) return { kind: "not_utf8" };
+    return { kind: "line", text: text.trim() };
   }
 }
 
