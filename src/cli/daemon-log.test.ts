@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failing, testContext, testPorts } from "../../test/support/cli.ts";
 import { FakeDaemon } from "../../test/support/fake-daemon.ts";
+import { openLog } from "../daemon/log.ts";
 import { GrowingFile, logLine } from "./daemon-log.ts";
 import { logs } from "./logs.ts";
 
@@ -49,6 +50,32 @@ describe("a growing file", () => {
     expect(file.more()).toEqual(["three", "four"]);
     writeFileSync(path, "5\n");
     expect(file.more()).toEqual(["5"]);
+  });
+
+  test("that was rotated more than once between two looks loses no line", () => {
+    const bytesMax = 400;
+    const { log, close } = openLog(path, { level: "info", bytesMax });
+    const file = new GrowingFile(path);
+    const read = file.tail();
+    let written = 0;
+    const write = (count: number) => {
+      for (let n = 0; n < count; n++) log.info(`line ${written++}`);
+    };
+    // Some 75 bytes a line: one look in a while misses none, however the rotations fall in between.
+    for (const count of [3, 5, 9, 1, 0, 11, 7, 10]) {
+      write(count);
+      read.push(...file.more());
+    }
+    close();
+    expect(read.map((line) => /line (\d+)/.exec(line)?.[1])).toEqual(
+      Array.from({ length: written }, (_, n) => String(n)),
+    );
+  });
+
+  test("shows the lines of before a rotation that has just been", () => {
+    writeFileSync(`${path}.1`, "one\n");
+    writeFileSync(path, "two\n");
+    expect(new GrowingFile(path).tail()).toEqual(["one", "two"]);
   });
 
   test("may not be there yet", () => {

@@ -1,24 +1,51 @@
 // The daemon's log as lines for people. Read from its file: no daemon is needed for it, or started.
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod/mini";
+import { logPath } from "../client/log-files.ts";
 import { deferred } from "../lib/deferred.ts";
 import { systemCode } from "../lib/errors.ts";
+import { logLevels, type LogLevel } from "../lib/log.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { clockTime, paint, styleOf, type Paint, type Style } from "./format.ts";
-import type { CliPorts } from "./ports.ts";
+import { usage } from "./options.ts";
+import { createPorts, type CliPorts } from "./ports.ts";
 
 const linesShown = 200;
 /** How much of the file's end is looked at for them. */
 const tailBytes = 512 * 1024;
 const pollMs = 250;
 
-export async function showDaemonLog(context: CliContext, ports: CliPorts, follow: boolean): Promise<number> {
-  const path = join(defaultDataDir(ports.env), "logs", "daemon.log");
+/** loopr daemon logs */
+export async function daemonLogs(
+  context: CliContext,
+  _args: string[],
+  typed: Record<string, unknown>,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  return showDaemonLog(context, ports, typed["follow"] === true, levelOf(typed["level"]));
+}
+
+function levelOf(typed: unknown): LogLevel {
+  if (typed === undefined) return "trace";
+  const text = typeof typed === "string" ? typed : "";
+  const level = logLevels.find((one) => one === text.toLowerCase());
+  if (level) return level;
+  throw usage(`--level ${text} is no level of the log`, `it is one of ${logLevels.join(", ")}`);
+}
+
+/** `least`: records below this level are left out. What is no record is shown always: it may be a crash. */
+export async function showDaemonLog(
+  context: CliContext,
+  ports: CliPorts,
+  follow: boolean,
+  least: LogLevel = "trace",
+): Promise<number> {
+  const path = logPath(defaultDataDir(ports.env));
   const style = styleOf(context, ports.env);
+  const isWanted = (line: string) => isAtLeast(least, line);
   const show = (line: string) => {
     if (context.json) context.print(parseJson(line) ?? { message: line });
     else context.say(logLine(style, line));
@@ -29,14 +56,14 @@ export async function showDaemonLog(context: CliContext, ports: CliPorts, follow
     context.note(`There is no log yet: ${path}`);
     if (!follow) return exitCodes.done;
   }
-  for (const line of lines.slice(-linesShown)) show(line);
+  for (const line of lines.filter(isWanted).slice(-linesShown)) show(line);
   if (!follow) return exitCodes.done;
 
   const interrupted = deferred<true>();
   const stopListening = ports.onInterrupt(() => interrupted.resolve(true));
   try {
     while (!(await Promise.race([interrupted.promise, sleep(pollMs, false)]))) {
-      for (const line of file.more()) show(line);
+      for (const line of file.more().filter(isWanted)) show(line);
     }
     return exitCodes.interrupted;
   } finally {
@@ -44,7 +71,10 @@ export async function showDaemonLog(context: CliContext, ports: CliPorts, follow
   }
 }
 
-/** Reads what is appended to a file, across its rotation. */
+/** Names that a rotated log gets, newest first. */
+const rotatedNames = [".1", ".2"] as const;
+
+/** Reads what is appended to a file, across its rotation to `.1` and `.2`. */
 export class GrowingFile {
   readonly #path: string;
   #fd: number | null = null;
@@ -55,11 +85,18 @@ export class GrowingFile {
     this.#path = path;
   }
 
-  /** The whole lines at its end. */
+  /** The whole lines at its end, and before them those of the file that it was a moment ago. */
   tail(): string[] {
+    const before = new GrowingFile(this.#path + rotatedNames[0]);
+    const earlier = before.#lastLines();
+    before.#close();
+    const lines = this.#lastLines();
+    return this.#position < tailBytes ? [...earlier, ...lines] : lines;
+  }
+
+  #lastLines(): string[] {
     if (!this.#openFile()) return [];
-    const size = this.#size();
-    this.#position = Math.max(0, size - tailBytes);
+    this.#position = Math.max(0, this.#size() - tailBytes);
     const cut = this.#position > 0;
     const lines = this.#read();
     return cut ? lines.slice(1) : lines;
@@ -70,8 +107,24 @@ export class GrowingFile {
     if (this.#fd === null && !this.#openFile()) return [];
     const lines = this.#read();
     if (!this.#wasReplaced()) return lines;
+    const between = this.#rotatedSince();
     this.#close();
-    return this.#openFile() ? [...lines, ...this.#read()] : lines;
+    return [...lines, ...between, ...(this.#openFile() ? this.#read() : [])];
+  }
+
+  /** Whole files that came and went since we last looked: ours was rotated more than once. */
+  #rotatedSince(): string[] {
+    const own = this.#fd === null ? null : fstatSync(this.#fd).ino;
+    const at = rotatedNames.findIndex((name) => inodeOf(this.#path + name) === own);
+    return rotatedNames
+      .slice(0, Math.max(0, at))
+      .toReversed()
+      .flatMap((name) => {
+        const file = new GrowingFile(this.#path + name);
+        const lines = file.more();
+        file.#close();
+        return lines;
+      });
   }
 
   #openFile(): boolean {
@@ -97,11 +150,9 @@ export class GrowingFile {
 
   #wasReplaced(): boolean {
     if (this.#fd === null) return true;
-    try {
-      return statSync(this.#path).ino !== fstatSync(this.#fd).ino;
-    } catch {
-      return false; // between two names: the old one may still grow
-    }
+    const there = inodeOf(this.#path);
+    // Null: between two names, the old one may still grow.
+    return there !== null && there !== fstatSync(this.#fd).ino;
   }
 
   #read(): string[] {
@@ -122,10 +173,20 @@ export class GrowingFile {
   }
 }
 
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+}
+
 const LogRecord = z.catchall(
   z.object({ time: z.string(), level: z.string(), message: z.string() }),
   z.unknown(),
 );
+
+function isAtLeast(least: LogLevel, line: string): boolean {
+  const level = LogRecord.safeParse(parseJson(line)).data?.level;
+  const rank = logLevels.findIndex((one) => one === level);
+  return rank === -1 || rank >= logLevels.indexOf(least);
+}
 
 const levelPaints: Readonly<Record<string, Paint>> = { error: "red", warn: "yellow", info: "green" };
 

@@ -96,7 +96,15 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
   );
   does(
     daemon.command("status").description("show whether it runs"),
-    async () => (await import("./daemon.ts")).daemonStatus,
+    async () => (await import("./daemon-status.ts")).daemonStatus,
+  );
+  does(
+    daemon
+      .command("logs")
+      .description("show the daemon's own log")
+      .option("-f, --follow", "go on as it happens")
+      .option("--level <level>", "leave out what is below: trace, debug, info, warn or error"),
+    async () => (await import("./daemon-log.ts")).daemonLogs,
   );
   does(
     daemon.command("restart").description("stop, then start"),

@@ -15,7 +15,8 @@ const pollMs = 25;
 export type Probe =
   | Extract<Dialled, { kind: "connected" }>
   | { kind: "stopped" }
-  | { kind: "unresponsive"; identity: DaemonIdentity | null };
+  /** `listens`: it accepts connections, and does not answer. Otherwise it holds its lock, and that is all. */
+  | { kind: "unresponsive"; identity: DaemonIdentity | null; listens: boolean };
 
 /** Throws what `dial` throws, but for `daemon_unresponsive`, which is an answer here. */
 export async function probeDaemon(options: DialOptions): Promise<Probe> {
@@ -27,10 +28,12 @@ export async function probeDaemon(options: DialOptions): Promise<Probe> {
       if (dialled.kind === "connected") return dialled;
     } catch (error) {
       if (!(error instanceof LooprError) || error.code !== "daemon_unresponsive") throw error;
-      return { kind: "unresponsive", identity: liveIdentity(dataDir) };
+      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: true };
     }
     if (!isDaemonLockHeld(dataDir)) return { kind: "stopped" };
-    if (Date.now() > deadline) return { kind: "unresponsive", identity: liveIdentity(dataDir) };
+    if (Date.now() > deadline) {
+      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: false };
+    }
     await sleep(pollMs);
   }
 }

@@ -1,6 +1,6 @@
 // Starting a daemon in the background, and hearing from it how that went.
 import { spawn } from "node:child_process";
-import { closeSync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
@@ -72,6 +72,9 @@ export async function spawnDaemon(
 }
 
 const readinessBytesMax = 64 * 1024;
+/** Starts that fail again and again must not fill the disk. */
+const crashLogBytesMax = 1024 * 1024;
+const crashLogFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 /** What a daemon wrote just before its end may arrive after the news of it. */
 const lastWordsMs = 20;
 
@@ -99,7 +102,9 @@ function openCrashLog(dataDir: string): number | null {
     const home = lstatSync(dataDir);
     if (!home.isDirectory() || home.uid !== process.getuid?.()) return null;
     mkdirSync(join(dataDir, "logs"), { recursive: true, mode: 0o700 });
-    return openSync(crashLogPath(dataDir), "a", 0o600);
+    const path = crashLogPath(dataDir);
+    const tooLong = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > crashLogBytesMax;
+    return openSync(path, crashLogFlags | (tooLong ? constants.O_TRUNC : 0), 0o600);
   } catch {
     return null;
   }

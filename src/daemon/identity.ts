@@ -1,5 +1,5 @@
 // daemon.pid and daemon.json: who we are, for people and for clients. Written whole or not at all.
-import { lstatSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { readIdentity } from "../client/identity.ts";
 import { join } from "node:path";
 import { systemCode } from "../lib/errors.ts";
@@ -7,7 +7,10 @@ import type { DaemonIdentity } from "../protocol/identity.ts";
 
 export interface IdentityFiles {
   write(): void;
-  /** Writes them again where they do not say what we wrote. True if it had to. */
+  /**
+   * Writes them again where they do not say what we wrote; true if it had to. Otherwise daemon.json gets the
+   * current time: should we crash, it says until when we lived.
+   */
   repair(): boolean;
   /** Removes them, unless a successor has written its own. */
   remove(): void;
@@ -23,7 +26,11 @@ export function identityFiles(dataDir: string, pidPath: string, identity: Daemon
   return {
     write,
     repair: () => {
-      if (isOurs()) return false;
+      if (isOurs()) {
+        const now = new Date();
+        utimesSync(jsonPath, now, now);
+        return false;
+      }
       write();
       return true;
     },

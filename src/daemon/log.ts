@@ -12,6 +12,8 @@ export interface LogFile {
   readonly log: Log;
   /** From now on this text is blotted out wherever it would be logged. For keys, which no caller should log. */
   readonly addSecret: (secret: string) => void;
+  /** A text without the secrets, for what is written elsewhere. */
+  readonly redact: (text: string) => string;
   /** For SIGHUP: someone has moved the file away. */
   readonly reopen: () => void;
   readonly close: () => void;
@@ -28,10 +30,10 @@ export function openLog(path: string, options: { level: LogLevel; bytesMax?: num
       moveIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
     file = open(path);
   };
+  const redact = (text: string): string =>
+    [...secrets].reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
   const write = (level: LogLevel, message: string, fields: Record<string, unknown>): void => {
-    let line = formatLine(level, message, fields);
-    for (const secret of secrets) line = line.replaceAll(secret, "[redacted]");
-    const bytes = Buffer.from(line);
+    const bytes = Buffer.from(redact(formatLine(level, message, fields)));
     if (file.bytes > 0 && file.bytes + bytes.length > bytesMax) rotate();
     file.bytes += append(file, bytes);
   };
@@ -52,8 +54,9 @@ export function openLog(path: string, options: { level: LogLevel; bytesMax?: num
       error: writer("error"),
     },
     addSecret: (secret) => {
-      if (secret !== "") secrets.add(JSON.stringify(secret).slice(1, -1));
+      if (secret !== "") secrets.add(secret).add(JSON.stringify(secret).slice(1, -1));
     },
+    redact,
     reopen: () => {
       close(file);
       file = open(path);

@@ -1,13 +1,13 @@
 // The composition root of the daemon: home, lock, log, services, and the Daemon that runs them.
 import { join } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
-import type { Log } from "../lib/log.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
 import { writeOut } from "../lib/stdio.ts";
+import { keepCrash } from "./crash.ts";
 import { Daemon, type DaemonConfig } from "./daemon.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
-import { logLevelOf, openLog } from "./log.ts";
+import { logLevelOf, openLog, type LogFile } from "./log.ts";
 import { readinessPipe, type Readiness } from "./readiness.ts";
 import { createServices } from "./services.ts";
 import { installSignals } from "./signals.ts";
@@ -27,7 +27,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   } catch (error) {
     const { code, message, hint } = describe(error);
     readiness.report({ error: { code, message, hint } });
-    writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+    // Losing the race to be the daemon is no news for the file that keeps crashes: who started us knows.
+    const isNews = options.readinessFd === null || code !== "already_running";
+    if (isNews) writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
     return 1;
   }
 }
@@ -46,9 +48,9 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
   const byHand = options.readinessFd === null;
   const say = (text: string) => void (byHand && writeOut(2, text + "\n"));
   try {
-    reportCrashes(logFile.log);
-    const before = Daemon.getPid(config.pidPath);
-    if (before !== null) logFile.log.warn("the daemon before did not end in good order", { pid: before });
+    reportCrashes(logFile);
+    const crash = keepCrash(config, logFile.log);
+    if (crash) logFile.log.warn("the daemon before did not end in good order", { pid: crash.pid });
     const daemon = new Daemon(config, {
       services: createServices({ dataDir: config.dataDir, log: logFile.log, ownKeys: byHand }),
       log: logFile.log,
@@ -79,10 +81,10 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
 }
 
 /** A bug ends the daemon, which the next start recovers from; going on with a broken state is worse. */
-function reportCrashes(log: Log): void {
+function reportCrashes({ log, redact }: LogFile): void {
   process.on("uncaughtException", (error) => {
     log.error(`crashed: ${messageOf(error)}`, { error });
-    writeOut(2, `${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`);
+    writeOut(2, redact(`${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`));
     process.exit(1);
   });
 }

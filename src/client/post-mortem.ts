@@ -1,0 +1,108 @@
+// What a daemon that ended in bad order has left: who it was, when it was last alive, and its last words.
+import * as z from "zod/mini";
+import { lstatSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { bootId } from "../lib/processes.ts";
+import type { DaemonIdentity } from "../protocol/identity.ts";
+import { isIdentityAlive, readIdentity } from "./identity.ts";
+import { crashLogPath, logPath, tailOf } from "./log-files.ts";
+
+const linesKept = 20;
+/** Of one line: a stack trace of minified code can be long. */
+const lineCharsMax = 2_000;
+
+/** `logs/crash.json`, written by the daemon that comes after. */
+export const Crash = z.object({
+  pid: z.number(),
+  version: z.string(),
+  build: z.string(),
+  /** The last sign of life, in milliseconds since 1970; the daemon gives one every 5 s. */
+  last_seen: z.number(),
+  /** The last lines that it wrote to stderr: what it could not log itself. */
+  stderr: z.array(z.string()),
+  /** The last lines of its log. */
+  log: z.array(z.string()),
+});
+export type Crash = z.infer<typeof Crash>;
+
+/** What is found where no daemon holds the lock. */
+export type Remains =
+  | { kind: "none" }
+  | { kind: "crashed"; crash: Crash; files: string[] }
+  | { kind: "stale"; why: string; files: string[] };
+
+export interface Places {
+  dataDir: string;
+  socketPath: string;
+  pidPath: string;
+}
+
+/** Only where nobody holds the daemon's lock: a daemon that starts or stops leaves the same traces. */
+export function remainsOf(places: Places): Remains {
+  const { dataDir, socketPath, pidPath } = places;
+  const identity = readIdentity(dataDir);
+  const candidates = [join(dataDir, "daemon.json"), pidPath, identity?.socket ?? socketPath, socketPath];
+  const files = [...new Set(candidates)].filter(isThere);
+  if (files.length === 0) return { kind: "none" };
+  if (identity === null) {
+    return { kind: "stale", why: "nothing says which daemon they are of", files };
+  }
+  if (identity.bootId !== bootId()) {
+    return { kind: "stale", why: "the machine was restarted since the daemon wrote them", files };
+  }
+  if (isIdentityAlive(identity)) {
+    const why = `their daemon (PID ${identity.pid}) lives, and does not hold the lock of this home`;
+    return { kind: "stale", why, files };
+  }
+  return { kind: "crashed", crash: crashOf(dataDir, identity), files };
+}
+
+/** The crash of the daemon that daemon.json names, which is known to be dead. */
+function crashOf(dataDir: string, { pid, version, build }: DaemonIdentity): Crash {
+  const signsOfLife = [join(dataDir, "daemon.json"), logPath(dataDir)].map(modifiedMs);
+  return {
+    pid,
+    version,
+    build,
+    last_seen: Math.max(...signsOfLife),
+    stderr: lastLines(crashLogPath(dataDir)),
+    log: lastLines(logPath(dataDir)),
+  };
+}
+
+export function crashRecordPath(dataDir: string): string {
+  return join(dataDir, "logs", "crash.json");
+}
+
+/** The crash that a later daemon has noted; null where there was none. */
+export function lastCrash(dataDir: string): Crash | null {
+  try {
+    const parsed = Crash.safeParse(JSON.parse(readFileSync(crashRecordPath(dataDir), "utf8")));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function lastLines(path: string): string[] {
+  return tailOf(path, linesKept)
+    .filter((line) => line !== "")
+    .map((line) => line.slice(0, lineCharsMax));
+}
+
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function modifiedMs(path: string): number {
+  try {
+    return Math.round(statSync(path).mtimeMs);
+  } catch {
+    return 0;
+  }
+}

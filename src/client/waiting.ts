@@ -1,0 +1,31 @@
+// Why a process that lives does not answer, as far as the kernel tells.
+import { readFileSync } from "node:fs";
+
+/** For people; null where nothing is known. Looks only. */
+export function whatItWaitsOn(pid: number): string | null {
+  const stat = read(`/proc/${pid}/stat`);
+  const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+  switch (state) {
+    case "T":
+      return `it was stopped by a signal; \`kill -CONT ${pid}\` lets it go on`;
+    case "t":
+      return "a debugger has stopped it";
+    case "D": {
+      const where = read(`/proc/${pid}/wchan`).trim();
+      const place = where === "" || where === "0" ? "" : ` (${where})`;
+      return `the kernel${place}: a disk or a network file system that does not answer, perhaps`;
+    }
+    case "R":
+      return "nothing: it is computing";
+    default:
+      return null;
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
