@@ -1,6 +1,6 @@
 // Everything behind the protocol, built once: store, git, runners, models, engine.
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { defaultConfig, type Config } from "../domain/config.ts";
@@ -72,7 +72,14 @@ export function createServices(options: ServiceOptions): Services {
     log,
     limits: config.concurrency,
     projectDir: (hash) => join(dataDir, "projects", hash),
-    deny: (run) => defaultDeny({ home: run.env["HOME"] ?? homedir(), dataDir }),
+    // HOME may be set to anything; the account's own home holds secrets all the same.
+    deny: (run) => [
+      ...new Set(
+        [run.env["HOME"], homedir(), userInfo().homedir]
+          .filter((home) => home !== undefined)
+          .flatMap((home) => defaultDeny({ home, dataDir })),
+      ),
+    ],
     redact: (_run, text) => keyring.redact(text),
     emit: (event, data) => {
       for (const listener of listeners) listener({ event, data });

@@ -10,8 +10,8 @@ import { executedNoTest } from "../domain/zero-tests.ts";
 import type { JobOutcome, Jobs, Repository } from "./ports.ts";
 import { outputBytesMax, type Workspace } from "./workspace.ts";
 
-/** A check whose runner died under it is run again this often, each time on record. */
-const runnerDeathsMax = 2;
+/** A check whose runner or sandbox failed is run again this often, and says so. */
+const runnerFailuresMax = 2;
 const msPerSecond = 1000;
 
 export interface CheckOptions {
@@ -32,14 +32,19 @@ export interface CheckOptions {
 }
 
 /**
- * Runs `validation.command` (and `worktree.setup` before it where needed) and says what happened.
- * Throws only `cancelled` and failures of git; what the check does is a result.
+ * Runs `validation.command` (and `worktree.setup` before it where needed) and says what happened. What the
+ * check does is a result. Throws `runner_failed` where it could not be run at all, `cancelled`, and failures
+ * of git: none of them says anything about the work.
  */
 export async function runCheck(command: string, options: CheckOptions): Promise<CheckResult> {
-  for (let deaths = 0; ; deaths++) {
-    const result = await runOnce(command, options);
-    if (result.ending !== "killed" || result.exit_code !== null || deaths >= runnerDeathsMax) return result;
-    options.onOutput(`the check's runner died; the check runs again (${deaths + 1} of ${runnerDeathsMax})\n`);
+  for (let failures = 0; ; failures++) {
+    try {
+      return await runOnce(command, options);
+    } catch (error) {
+      if (!(error instanceof LooprError) || error.code !== "runner_failed") throw error;
+      if (failures >= runnerFailuresMax) throw error;
+      options.onOutput(`${error.message}; it is run again (${failures + 1} of ${runnerFailuresMax})\n`);
+    }
   }
 }
 
@@ -85,6 +90,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
     },
   );
   options.signal.throwIfAborted();
+  requireRun(outcome, command);
   const ending = endingOf(outcome);
   return {
     ...base,
@@ -96,9 +102,19 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
   };
 }
 
+/** The runner's own failures are no verdict on what it was to run. */
+function requireRun(outcome: JobOutcome, command: string): void {
+  if (outcome.status !== "error") return;
+  throw new LooprError(
+    "runner_failed",
+    `\`${command}\` could not be run: ${outcome.output.trim()}`,
+    "loopr doctor looks for the cause; loopr resume goes on once it is mended",
+  );
+}
+
 function endingOf(outcome: JobOutcome): CheckResult["ending"] {
   if (outcome.status === "timeout") return "timeout";
-  if (outcome.status === "error" || outcome.exit_code === null) return "killed";
+  if (outcome.exit_code === null) return "killed";
   if (outcome.exit_code === 126 || outcome.exit_code === 127) return "not_runnable";
   if (outcome.exit_code === 0 && executedNoTest(outcome.output)) return "zero_tests";
   return "exited";
@@ -179,6 +195,7 @@ export async function runSetup(
     },
   );
   options.signal.throwIfAborted();
+  requireRun(outcome, run.config.worktree.setup ?? "");
   return outcome;
 }
 

@@ -10,7 +10,7 @@ import { granted } from "./bounds.ts";
 import { Ledger, type Extra } from "./ledger.ts";
 import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
-import { requireEnded, requireMergeable } from "./refusals.ts";
+import { nothingToDo, requireEnded, requireMergeable } from "./refusals.ts";
 import { runTask, type TaskEnd } from "./task.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 
@@ -232,7 +232,8 @@ export class Engine {
       .withDescendants(id)
       .filter((loop) => ["paused", "stalled", "failed"].includes(loop.status));
     const run = this.ledger.run(root);
-    if (loops.length === 0 && run.blocked === null) this.ledger.apply(id, { kind: "resume" }); // refuses, saying why
+    if (loops.length === 0 && run.blocked === null)
+      throw nothingToDo(this.ledger.withDescendants(id), "resume");
     const budget_usd =
       run.cost_usd >= run.budget_usd ? run.cost_usd + run.config.limits.run_usd : run.budget_usd;
     if (run.blocked || budget_usd !== run.budget_usd) {
@@ -258,7 +259,7 @@ export class Engine {
   async #forTree(id: string, event: LoopEvent, statuses: readonly string[]): Promise<void> {
     const tree = this.ledger.withDescendants(id);
     const fitting = tree.filter((loop) => statuses.includes(loop.status));
-    if (fitting.length === 0) this.ledger.apply(id, event); // refuses, saying why
+    if (fitting.length === 0) throw nothingToDo(tree, event.kind);
     // Parents last: until then a child that ends cannot make its run look finished.
     const applied = fitting.toReversed().map((loop) => this.ledger.apply(loop.id, event));
     await Promise.all(fitting.map((loop) => this.#stopTask(loop.id)));

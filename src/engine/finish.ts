@@ -37,10 +37,11 @@ export async function verifyOnTarget(
       hint: `make it again, then loopr merge ${root.id}; the work is on ${run.branch ?? tip}`,
     };
   }
-  if (await repository.isAncestor(target, tip)) return { kind: "verified", commit: tip, target };
+  if (target === run.target_commit) return { kind: "verified", commit: tip, target };
   // A crash between the merge and its record: the target holds the work already.
   if (await repository.isAncestor(tip, target)) return { kind: "verified", commit: tip, target };
 
+  // Moved on, or rewound: only the run's own commits go on top of what is there now.
   const replayed = await repository.replay({ base: run.target_commit, tip, onto: target });
   if (replayed.kind === "conflict") {
     return {

@@ -2,13 +2,13 @@
 // final verification, the merge, and the clean-up of worktrees.
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { join } from "node:path";
 import type { Loop, RunState } from "../domain/loop.ts";
 import type { LoopEvent } from "../domain/transition.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
 import { integrate } from "./integrate.ts";
-import { loopRef, openWorkspace, type Parts } from "./parts.ts";
+import { loopRef, openWorkspace, openWorkspaceOrNull, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./ports.ts";
 import { cleanUp } from "./task.ts";
 import type { Workspace } from "./workspace.ts";
@@ -63,20 +63,20 @@ export class Integrator {
     await this.#clean(all ? this.#parts.ledger.loopsOf(loop.root_id) : [loop]);
   }
 
-  /** Removes what is kept of a run beside its branch: records, and refs that the target contains. */
+  /** Removes what is kept of a run beside its branch: worktrees, records, and refs that the target contains. */
   async forget(root: Loop): Promise<void> {
     const { ledger } = this.#parts;
     const run = ledger.run(root.id);
+    const projectDir = this.#parts.projectDir(run.project.hash);
+    const workspace = await openWorkspaceOrNull(this.#parts, root.id);
     for (const loop of ledger.loopsOf(root.id)) {
       await this.#clean([loop]);
-      const records = dirname(
-        (await openWorkspaceOrNull(this.#parts, root.id))?.recordsDir(loop.id, 1) ?? "",
-      );
-      if (records !== ".") await rm(records, { recursive: true, force: true });
+      await rm(join(projectDir, "records", loop.id), { recursive: true, force: true });
+      // Without its repository a worktree is only files that nobody can get at any more.
+      if (workspace === null)
+        await rm(join(projectDir, "worktrees", loop.id), { recursive: true, force: true });
+      else if (run.merged_commit !== null) await workspace.repository.deleteRef(loopRef(loop.id));
     }
-    if (run.merged_commit === null) return;
-    const workspace = await openWorkspaceOrNull(this.#parts, root.id);
-    for (const loop of ledger.loopsOf(root.id)) await workspace?.repository.deleteRef(loopRef(loop.id));
   }
 
   #enqueue(rootId: string, step: () => Promise<void>): void {
@@ -134,8 +134,22 @@ export class Integrator {
   }
 
   async #cleanIfSettled(rootId: string): Promise<void> {
-    const state = this.#parts.ledger.loop(rootId).run_state;
-    if (state !== null && settledStates.has(state)) await this.#clean(this.#parts.ledger.loopsOf(rootId));
+    const { ledger } = this.#parts;
+    const state = ledger.loop(rootId).run_state;
+    if (state === null || !settledStates.has(state)) return;
+    await this.#clean(ledger.loopsOf(rootId));
+    if (state !== "merged" && state !== "verified") await this.#dropEmptyBranch(rootId);
+  }
+
+  /** A run that ended before anything was integrated leaves no branch that says nothing. */
+  async #dropEmptyBranch(rootId: string): Promise<void> {
+    const run = this.#parts.ledger.run(rootId);
+    const workspace = await openWorkspaceOrNull(this.#parts, rootId);
+    if (run.branch === null || run.tip !== run.target_commit || workspace === null) return;
+    const ref = `refs/heads/${run.branch}`;
+    if ((await workspace.repository.resolve(ref)) !== run.tip) return;
+    await workspace.repository.deleteRef(ref);
+    this.#parts.ledger.updateRun(rootId, { branch: null }, { branch: null });
   }
 
   async #integrate(loopId: string): Promise<void> {
@@ -266,26 +280,21 @@ export class Integrator {
     );
   }
 
+  /** What cannot be removed is told and left, with all that is in it; it stands in the way of nothing. */
   async #clean(loops: readonly Loop[]): Promise<void> {
     for (const loop of loops) {
-      const workspace = await openWorkspaceOrNull(this.#parts, loop.root_id);
-      if (workspace && existsSync(workspace.directoryOf(loop.id))) await cleanUp(loop, workspace);
+      try {
+        const workspace = await openWorkspaceOrNull(this.#parts, loop.root_id);
+        if (workspace && existsSync(workspace.directoryOf(loop.id))) await cleanUp(loop, workspace);
+      } catch (error) {
+        this.#parts.log.warn("a worktree could not be removed", { loop: loop.id, error: messageOf(error) });
+      }
     }
   }
 }
 
 function awaitsIntegration(loop: Loop): boolean {
   return loop.loop_type === "code" && loop.status === "complete" && loop.context.integrated_commit === null;
-}
-
-/** Null where the repository is gone: then there is nothing to clean up in it. */
-async function openWorkspaceOrNull(parts: Parts, rootId: string): Promise<Workspace | null> {
-  try {
-    return await openWorkspace(parts, parts.ledger.run(rootId));
-  } catch (error) {
-    if (error instanceof LooprError && error.code === "repository_gone") return null;
-    throw error;
-  }
 }
 
 function lastIntegrated(loops: readonly Loop[]): Loop | undefined {

@@ -1,6 +1,7 @@
 // What every step of the engine works with. Built once, in the engine's constructor.
 import type { Run } from "../domain/run.ts";
 import type { Clock } from "../lib/clock.ts";
+import { LooprError } from "../lib/errors.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Git, Jobs, Model, Store } from "./ports.ts";
 import { Workspace } from "./workspace.ts";
@@ -42,6 +43,16 @@ export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> 
     readPaths: await repository.readPaths(),
     deny: parts.deny(run),
   });
+}
+
+/** Null where the repository is gone: then there is nothing to clean up in it. */
+export async function openWorkspaceOrNull(parts: Parts, rootId: string): Promise<Workspace | null> {
+  try {
+    return await openWorkspace(parts, parts.ledger.run(rootId));
+  } catch (error) {
+    if (error instanceof LooprError && error.code === "repository_gone") return null;
+    throw error;
+  }
 }
 
 export const loopRef = (loopId: string) => `refs/loopr/loops/${loopId}`;

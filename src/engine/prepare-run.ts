@@ -1,12 +1,27 @@
 // Before a run's first model call: its branch exists, and its check has really run on the base commit.
+import type { CheckResult } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { hexPart } from "../lib/ids.ts";
-import { runCheck } from "./check.ts";
+import { LooprError } from "../lib/errors.ts";
+import { runCheck, type CheckOptions } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** Idempotent. Returns why the run cannot start, or null. */
+/** The run's branch, at the target's commit where it does not exist yet. */
+export async function ensureBranch(parts: Parts, root: Loop, workspace: Workspace): Promise<void> {
+  const run = parts.ledger.run(root.id);
+  if (run.branch !== null) return;
+  const hex = hexPart(root.id).slice(0, 8);
+  const branch = await workspace.repository.createRunBranch(slugOf(root.title), hex, run.target_commit);
+  parts.ledger.updateRun(
+    root.id,
+    { branch, tip: run.target_commit },
+    { branch, base_commit: run.target_commit },
+  );
+}
+
+/** The check on the base commit. Idempotent. Returns why the run cannot start, or null. */
 export async function prepareRun(
   parts: Parts,
   root: Loop,
@@ -15,11 +30,6 @@ export async function prepareRun(
 ): Promise<Failure | null> {
   const { ledger, store } = parts;
   const run = ledger.run(root.id);
-  if (run.branch === null) {
-    const hex = hexPart(root.id).slice(0, 8);
-    const branch = await workspace.repository.createRunBranch(slugOf(root.title), hex, run.target_commit);
-    ledger.updateRun(root.id, { branch, tip: run.target_commit }, { branch, base_commit: run.target_commit });
-  }
   const command = run.config.validation.command;
   const known = store.evidence(root.id).some((evidence) => evidence.stage === "baseline");
   if (command === null || known) return null;
@@ -32,7 +42,7 @@ export async function prepareRun(
       parts.emit("loop.output", { id: root.id, stream, text });
     },
   );
-  const result = await runCheck(command, {
+  const result = await baselineCheck(command, {
     workspace,
     jobs: parts.jobs,
     loopId: root.id,
@@ -47,6 +57,7 @@ export async function prepareRun(
     },
     logPath: journal.validationLog,
   });
+  if ("code" in result) return result;
   ledger.record({
     evidence: [
       {
@@ -61,6 +72,16 @@ export async function prepareRun(
     ],
   });
   return failureOf(result.ending, result.command, result.exit_code, result.output);
+}
+
+/** A check that cannot even be started is a failure of the run's set-up, told before any money is spent. */
+async function baselineCheck(command: string, options: CheckOptions): Promise<CheckResult | Failure> {
+  try {
+    return await runCheck(command, options);
+  } catch (error) {
+    if (!(error instanceof LooprError) || error.code !== "runner_failed") throw error;
+    return { code: "check_not_runnable", message: error.message, hint: "loopr doctor looks for the cause" };
+  }
 }
 
 function failureOf(ending: string, command: string, exitCode: number | null, output: string): Failure | null {

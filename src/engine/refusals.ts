@@ -1,11 +1,18 @@
 // What a person may not ask of a run in the state that it is in, and what to do instead.
-import { isTerminal, type Loop } from "../domain/loop.ts";
+import type { Loop, RunState } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 
 /** Throws `invalid_state` unless the loop is the root of a verified run. */
 export function requireMergeable(root: Loop): void {
   requireRoot(root, "merged", "merge");
   if (root.run_state === "verified") return;
+  if (root.run_state === "merged") {
+    throw new LooprError(
+      "invalid_state",
+      `run ${root.id} is merged already`,
+      `loopr status ${root.id} shows its commit`,
+    );
+  }
   throw new LooprError(
     "invalid_state",
     `run ${root.id} is ${root.run_state ?? root.status}; to merge it, it has to be verified`,
@@ -13,24 +20,37 @@ export function requireMergeable(root: Loop): void {
   );
 }
 
+/** States in which a run goes on by itself, or waits to. */
+const live: ReadonlySet<RunState> = new Set([
+  "planning",
+  "awaiting_approval",
+  "executing",
+  "integrating",
+  "paused",
+]);
+
 /** Throws `invalid_state` unless nothing of the run can go on by itself. */
 export function requireEnded(root: Loop, tree: readonly Loop[]): void {
   requireRoot(root, "deleted", "delete");
-  const live = tree.find((loop) => !isTerminal(loop.status));
-  if (live) {
-    throw new LooprError(
-      "invalid_state",
-      `run ${root.id} is ${root.run_state ?? root.status}: ${live.id} is ${live.status}; to delete it, it has to be ended`,
-      `loopr cancel ${root.id} ends it`,
-    );
-  }
-  if (root.run_state === "executing" || root.run_state === "integrating") {
-    throw new LooprError(
-      "invalid_state",
-      `run ${root.id} is ${root.run_state}; to delete it, it has to be ended`,
-      `loopr watch ${root.id} follows it to its end`,
-    );
-  }
+  const running = tree.find((loop) => loop.status === "running" || loop.status === "rebasing");
+  if (!running && (root.run_state === null || !live.has(root.run_state))) return;
+  throw new LooprError(
+    "invalid_state",
+    `run ${root.id} is ${root.run_state ?? root.status}${running ? `: ${running.id} is ${running.status}` : ""}; to delete it, it has to be ended`,
+    `loopr cancel ${root.id} ends it`,
+  );
+}
+
+/** For a command on a whole tree in which no loop is in a state that it fits. */
+export function nothingToDo(tree: readonly Loop[], verb: string): LooprError {
+  const [top] = tree;
+  const whole = top?.parent_id === null;
+  const state = whole ? (top.run_state ?? top.status) : (top?.status ?? "gone");
+  return new LooprError(
+    "invalid_state",
+    `${whole ? "run" : "loop"} ${top?.id ?? ""} is ${state}: nothing in it is left to ${verb}`,
+    `loopr status ${top?.id ?? ""} shows it`,
+  );
 }
 
 function requireRoot(loop: Loop, done: string, command: string): void {

@@ -9,7 +9,7 @@ import { LooprError } from "../lib/errors.ts";
 import { iterate, type IterationEnd } from "./iteration.ts";
 import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
-import { prepareRun } from "./prepare-run.ts";
+import { ensureBranch, prepareRun } from "./prepare-run.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type TaskEnd =
@@ -41,11 +41,12 @@ async function run(parts: Parts, id: string, signal: AbortSignal): Promise<TaskE
   if (model === null) return waitForCredentials(loop, parts);
 
   let workspace = await openWorkspace(parts, ledger.run(loop.root_id));
+  await ensureBranch(parts, ledger.loop(loop.root_id), workspace);
   if (id === loop.root_id) {
     const failure = await prepareRun(parts, loop, workspace, signal);
     if (failure) return { kind: "fail", failure };
-    workspace = await openWorkspace(parts, ledger.run(loop.root_id));
   }
+  workspace = await openWorkspace(parts, ledger.run(loop.root_id));
   await prepareWorktree(parts, id, workspace);
   return iterations(parts, id, workspace, model, signal);
 }
@@ -250,6 +251,7 @@ function endOf(error: LooprError): TaskEnd {
   const failure = { code: error.code, message: error.message, hint: error.hint };
   if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
   if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
+  if (error.code === "runner_failed") return { kind: "pause", waitingFor: "person", failure };
   if (error.code === "model_unreachable" || error.code === "model_timeout") {
     return { kind: "pause", waitingFor: "model", failure };
   }
