@@ -1,5 +1,5 @@
 // One program, several roles, chosen by its arguments. A role's code is loaded only when it is chosen.
-import { systemCode } from "./lib/errors.ts";
+import { LooprError, systemCode } from "./lib/errors.ts";
 import { writeOut } from "./lib/stdio.ts";
 
 async function run(argv: string[]): Promise<number> {
@@ -17,6 +17,10 @@ async function run(argv: string[]): Promise<number> {
 process.on("uncaughtException", (error) => {
   // `loopr … | head` for what is written by a stream: see writeOut.
   if (systemCode(error) === "EPIPE") process.exit(0);
+  if (error instanceof LooprError) {
+    writeOut(2, `error: ${error.message}\n  hint: ${error.hint}\n`);
+    process.exit(1);
+  }
   writeOut(2, `error: ${error.stack ?? error.message}\n  hint: this is a bug in loopr\n`);
   process.exit(1);
 });

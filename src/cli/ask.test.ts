@@ -20,7 +20,10 @@ try {
 `;
 
 /** Types each text once what it waits for is on the screen. Resolves when the program has ended by itself. */
-async function converse(steps: [waitFor: string, type: string][], args: string[] = []): Promise<string> {
+async function converse(
+  steps: [waitFor: string | RegExp, type: string][],
+  args: string[] = [],
+): Promise<string> {
   let screen = "";
   const decoder = new TextDecoder();
   const child = Bun.spawn([process.execPath, "-e", script, ...args], {
@@ -36,9 +39,9 @@ async function converse(steps: [waitFor: string, type: string][], args: string[]
   const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
   try {
     for (const [waitFor, type] of steps) {
-      while (!screen.includes(waitFor)) {
+      while (typeof waitFor === "string" ? !screen.includes(waitFor) : !waitFor.test(screen)) {
         if (child.exitCode !== null || child.signalCode !== null)
-          throw new Error(`no "${waitFor}":\n${screen}`);
+          throw new Error(`no "${String(waitFor)}":\n${screen}`);
         await Bun.sleep(10);
       }
       child.terminal?.write(type);
@@ -54,10 +57,22 @@ async function converse(steps: [waitFor: string, type: string][], args: string[]
 describe("a question at a terminal", () => {
   test("takes a letter or a word, and asks again for anything else", async () => {
     const screen = await converse([
-      ["This plan waits: (approve, iterate, reject)", "what\r"],
-      ["Please answer with one of", "Appr\r"],
+      ["This plan waits: ([a]pprove, [i]terate, [r]eject)", "what\r"],
+      ["Please answer with a letter or a word", "Appr\r"],
     ]);
     expect(screen).toContain("ANSWER a");
+  });
+
+  test("shows what is typed once, however often it had to ask", async () => {
+    const again = "Please answer with a letter or a word";
+    const screen = await converse([
+      ["This plan waits:", "bad\r"],
+      [again, "worse\r"],
+      [/(?:letter or a word.*){2}/s, "i\r"],
+      ["What should change?", "nothing\r"],
+    ]);
+    expect(screen).toContain('TEXT "nothing"');
+    expect(screen.match(/[a-z]*w[a-z]*o[a-z]*r[a-z]*s[a-z]*e[a-z]*/g)).toEqual(["worse"]);
   });
 
   test("takes a line of text with umlauts and editing", async () => {
@@ -83,7 +98,7 @@ describe("a question at a terminal", () => {
 
 describe("an answer", () => {
   const choices = [
-    { key: "a", label: "approve" },
+    { key: "a", label: "approve", also: ["y", "yes"] },
     { key: "i", label: "iterate with feedback" },
   ] as const;
   for (const [answer, key] of [
@@ -94,6 +109,8 @@ describe("an answer", () => {
     ["", null],
     ["x", null],
     ["approved", null],
+    ["Yes", "a"],
+    ["ye", null],
   ] as const) {
     test(JSON.stringify(answer), () => expect(choiceOf(answer, [...choices])).toBe(key));
   }

@@ -7,6 +7,8 @@ export interface Choice<K extends string> {
   /** What the person types: the first letter of the label. */
   key: K;
   label: string;
+  /** Further words that mean it, such as `yes` for `approve`. */
+  also?: readonly string[];
 }
 
 /**
@@ -21,26 +23,31 @@ export interface Ask {
 export function createAsk(): Ask {
   return {
     choice: async (question, choices, signal) => {
-      const labels = choices.map(({ label }) => label).join(", ");
+      const labels = choices.map(withLetter).join(", ");
       for (;;) {
         const answer = await readAnswer(`${question} (${labels}) `, signal);
         if (answer === null) return null;
         const found = choiceOf(answer, choices);
         if (found !== null) return found;
-        writeOut(1, `Please answer with one of: ${labels}\n`);
+        writeOut(1, `Please answer with a letter or a word: ${labels}\n`);
       }
     },
     text: (question, signal) => readAnswer(`${question} `, signal),
   };
 }
 
-/** `a`, `approve` and any start of it mean the choice labelled `approve`; anything else is no answer. */
+/** `[a]pprove` */
+function withLetter({ key, label }: Choice<string>): string {
+  return label.startsWith(key) ? `[${key}]${label.slice(key.length)}` : `[${key}] ${label}`;
+}
+
+/** `a`, `approve` and any start of it mean the choice labelled `approve`, and so do its further words. */
 export function choiceOf<K extends string>(answer: string, choices: readonly Choice<K>[]): K | null {
   const typed = answer.trim().toLowerCase();
   if (typed === "") return null;
-  return (
-    choices.find(({ key, label }) => key === typed || label.toLowerCase().startsWith(typed))?.key ?? null
-  );
+  const means = ({ key, label, also = [] }: Choice<K>) =>
+    key === typed || label.toLowerCase().startsWith(typed) || also.includes(typed);
+  return choices.find(means)?.key ?? null;
 }
 
 async function readAnswer(prompt: string, signal?: AbortSignal): Promise<string | null> {
@@ -59,12 +66,18 @@ function readLine(
     const lines = create({ input: process.stdin, output: process.stdout, terminal: true });
     const end = (settle: () => void) => {
       signal?.removeEventListener("abort", withdraw);
-      lines.removeAllListeners("close");
+      // Only our own listener: by another the reader lets go of the keyboard when it is closed.
+      lines.off("close", onClose);
       lines.close();
       // Without this a terminal that nobody reads keeps the process alive.
       process.stdin.pause();
       settle();
     };
+    const onClose = () =>
+      end(() => {
+        writeOut(1, "\n");
+        resolve(null);
+      });
     const withdraw = () =>
       end(() => {
         writeOut(1, "\n");
@@ -77,12 +90,7 @@ function readLine(
         reject(interrupted());
       }),
     );
-    lines.on("close", () =>
-      end(() => {
-        writeOut(1, "\n");
-        resolve(null);
-      }),
-    );
+    lines.on("close", onClose);
     lines.question(prompt, (answer) => end(() => resolve(answer)));
   });
 }

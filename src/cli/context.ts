@@ -73,7 +73,8 @@ function currentDirectory(): string {
 /** Shows a failure as contracts say, and returns the exit code that it stands for. */
 export function reportError(context: Pick<CliContext, "json" | "print">, error: unknown): number {
   const { code, message, hint } = describe(error);
-  if (context.json) context.print({ error: { code, message, hint } });
+  // Where stdout itself is what failed, the document has no place to go to.
+  if (context.json && code !== "output_failed") context.print({ error: { code, message, hint } });
   else writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
   return exitCodeOf(error);
 }

@@ -23,11 +23,12 @@ export interface Question {
 /** `leave`: the person decides later. */
 export type Answer = "go_on" | "leave";
 
+/** A plain no is the harmless one of its two meanings: a rejected plan has failed. */
 const gateChoices = [
-  { key: "a", label: "approve" },
+  { key: "a", label: "approve", also: ["y", "yes", "ok"] },
   { key: "i", label: "iterate with feedback" },
   { key: "r", label: "reject" },
-  { key: "l", label: "later" },
+  { key: "l", label: "later", also: ["n", "no", "q", "quit"] },
 ] as const;
 
 /** Shows the plan that waits, and does what the person says. */

@@ -14,7 +14,10 @@ export type Action = (
 ) => Promise<number>;
 
 /** Help goes to stdout; what commander would say of errors is said by reportError. */
-const output = { writeOut: (text: string) => writeOut(1, text), writeErr: () => {} };
+const outputFor = (json: boolean) => ({
+  writeOut: (text: string) => writeOut(1, json ? `${JSON.stringify({ help: text.trimEnd() })}\n` : text),
+  writeErr: () => {},
+});
 
 /** What the command line can turn into, handed in so that it need not know the daemon. */
 export interface Roles {
@@ -25,24 +28,31 @@ export interface Roles {
 /** Runs the command line and returns the exit code. */
 export async function main(argv: string[], roles: Roles): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const program = createProgram((code) => (exitCode = code), roles);
+  const json = argv.includes("--json");
+  const program = createProgram((code) => (exitCode = code), roles, json);
+  const report = (error: LooprError) =>
+    reportError(createContext({ json, verbose: false, config: null }), error);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
+    if (error instanceof LooprError) return report(error);
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.done; // --help, --version
     const message = error.message.replace(/^error: /, "");
-    const usage = new LooprError("usage", message, "loopr --help lists the commands and their options");
-    return reportError(createContext({ json: argv.includes("--json"), verbose: false, config: null }), usage);
+    return report(new LooprError("usage", message, helpHint));
   }
 }
 
-export function createProgram(onExit: (code: number) => void, roles: Roles): Command {
+const helpHint = "loopr --help lists the commands and their options";
+
+/** `json` decides the form of what is written before a command is chosen: help and version. */
+export function createProgram(onExit: (code: number) => void, roles: Roles, json = false): Command {
+  const output = outputFor(json);
   const program = new Command("loopr");
   program
     .description("Autonomous coding loops: describe a change, approve a plan, wake up to verified commits.")
-    .version(`loopr ${version} (${build})`, "--version", "show the version")
+    .option("--version", "show the version")
     .option("-c, --config <path>", "an explicit configuration file")
     .option("-v, --verbose", "more detail on stderr")
     .option("--json", "machine-readable output on stdout")
@@ -55,6 +65,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
   const does = (command: Command, load: () => Promise<Action>): Command => {
     if (command !== program) {
       command
+        .allowExcessArguments(false)
         .option("--json", "machine-readable output on stdout")
         .option("-v, --verbose", "more detail on stderr");
     }
@@ -70,6 +81,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
           config: explicit ? resolve(explicit) : null,
         });
         try {
+          refuseBlank(command);
           const action = await load();
           onExit(await action(context, command.args, command.opts()));
         } catch (error) {
@@ -78,10 +90,19 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
       });
   };
 
+  program.on("option:version", () => {
+    writeOut(1, json ? `${JSON.stringify({ version, build })}\n` : `loopr ${version} (${build})\n`);
+    throw new CommanderError(exitCodes.done, "commander.version", version);
+  });
+
   // A word that is no command comes here too: the interface says so instead of opening.
   does(program.allowExcessArguments(), async () => (await import("./tui.ts")).tui);
 
-  const daemon = program.command("daemon").description("start, stop and look at the background daemon");
+  const daemon = program
+    .command("daemon")
+    .description("start, stop and look at the background daemon")
+    .configureOutput(output)
+    .exitOverride(needsCommand("daemon", () => daemon));
   does(
     daemon
       .command("start")
@@ -222,7 +243,43 @@ export function createProgram(onExit: (code: number) => void, roles: Roles): Com
     program.command("merge <id>").description("bring a verified run onto its target"),
     async () => (await act()).merge,
   );
+  does(program.command("help [command...]").description("show what a command takes"), () =>
+    Promise.resolve((_context, args) => {
+      helpOf(program, args).outputHelp();
+      return Promise.resolve(exitCodes.done);
+    }),
+  );
   return program;
+}
+
+/** `help daemon start`: the command that the words name. */
+function helpOf(program: Command, words: readonly string[]): Command {
+  return words.reduce((at, word) => {
+    const found = at.commands.find((command) => command.name() === word);
+    if (found) return found;
+    throw new LooprError("usage", `there is no command '${words.join(" ")}'`, helpHint);
+  }, program);
+}
+
+/** A group of commands alone: what commander would answer with its help is an error that names the commands. */
+function needsCommand(group: string, command: () => Command): (error: CommanderError) => never {
+  return (error) => {
+    if (error.code !== "commander.help" || error.exitCode === 0) throw error;
+    const names = command().commands.map((inner) => inner.name());
+    throw new LooprError(
+      "usage",
+      `'loopr ${group}' needs a command: ${names.join(", ")}`,
+      `loopr ${group} --help says what each does`,
+    );
+  };
+}
+
+/** An id that is empty is a variable that was not set. A task's words are looked at by the command. */
+function refuseBlank(command: Command): void {
+  command.registeredArguments.forEach((argument, index) => {
+    if (argument.variadic || command.args[index]?.trim() !== "") return;
+    throw new LooprError("usage", `the ${argument.name()} is empty`, `loopr help ${command.name()}`);
+  });
 }
 
 function runOptions(command: Command): Command {

@@ -1,7 +1,7 @@
 // Writing and looking at the standard descriptors without Node's streams for them, whose set-up costs a
 // short command half of its time and makes the descriptor non-blocking for everyone who shares it.
 import { fstatSync, statSync, writeSync } from "node:fs";
-import { systemCode } from "./errors.ts";
+import { LooprError, messageOf, systemCode } from "./errors.ts";
 
 type Descriptor = 0 | 1 | 2;
 
@@ -10,7 +10,8 @@ const fullPipeRetryMs = 2;
 
 /**
  * Writes everything before it returns. A reader who has gone (`loopr … | head`) ends the process quietly:
- * that is no error of ours.
+ * that is no error of ours. Throws LooprError `output_failed` where stdout cannot be written, a full disk for
+ * one; what cannot be said on stderr cannot be said anywhere.
  */
 export function writeOut(fd: 1 | 2, text: string): void {
   let rest: Uint8Array = Buffer.from(text);
@@ -21,10 +22,24 @@ export function writeOut(fd: 1 | 2, text: string): void {
       const code = systemCode(error);
       if (code === "EPIPE") process.exit(0);
       if (code === "EBADF") return; // Started with the descriptor closed.
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") {
+        if (fd === 2) return;
+        throw outputFailed(error);
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fullPipeRetryMs);
     }
   }
+}
+
+function outputFailed(cause: unknown): LooprError {
+  return new LooprError(
+    "output_failed",
+    `standard output cannot be written: ${messageOf(cause)}`,
+    systemCode(cause) === "ENOSPC"
+      ? "make room where the output goes to, or send it elsewhere"
+      : "send the output elsewhere",
+    { cause },
+  );
 }
 
 /** Whether a descriptor is a terminal. What cannot be one is told without loading the module that knows. */

@@ -109,7 +109,9 @@ describe("at a terminal", () => {
           home,
           { ...wide, cwd: repo.dir, env, args: ["run", "--check", "sh test.sh", "Greet the world"] },
           async (pty) => {
-            await pty.shows("This plan waits for you: (approve, iterate with feedback, reject, later)");
+            await pty.shows(
+              "This plan waits for you: ([a]pprove, [i]terate with feedback, [r]eject, [l]ater)",
+            );
             expect(pty.screen().join("\n")).toContain("Make greet.sh say hello world");
             pty.press("i", "\r");
             await pty.shows("What should change?");
@@ -117,7 +119,7 @@ describe("at a terminal", () => {
             await pty.shows("# Greet the world louder");
             await pty.shows(/louder[\s\S]*This plan waits for you/);
             pty.press("a", "\r");
-            await pty.shows("Merge it now? (yes, no, diff)");
+            await pty.shows("Merge it now? ([y]es, [n]o, [d]iff)");
             expect(repo.git("rev-list", "--count", "main")).toBe("1");
             pty.press("d", "\r");
             await pty.shows('+echo "hello world"');
@@ -194,7 +196,7 @@ describe("at a terminal", () => {
           const args = ["run", "--depth", "code", "--no-merge", "Greet the world"];
           const options = { ...wide, cwd: repo.dir, env, args };
           await withPty(home, options, async (pty) => {
-            await pty.shows("Do you trust it? (yes, no)");
+            await pty.shows("Do you trust it? ([y]es, [n]o)");
             expect(pty.screen().join("\n")).toContain("sh test.sh");
             pty.press("n", "\r");
             await pty.shows("loopr trust");

@@ -1,0 +1,92 @@
+// The command line itself: help, version, what is missing or too much, and an output that cannot be written.
+import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { program, withHome } from "../support/harness.ts";
+
+const deadlineMs = 30_000;
+
+test(
+  "a group of commands alone says which ones there are: exit 2",
+  () =>
+    withHome(async (home) => {
+      const text = await home.loopr(["daemon"]);
+      expect(text).toMatchObject({ code: 2, stdout: "" });
+      expect(text.stderr).toStartWith(
+        "error: 'loopr daemon' needs a command: start, stop, status, restart\n",
+      );
+      const document = await home.loopr(["daemon", "--json"]);
+      expect(document).toMatchObject({ code: 2, stderr: "" });
+      expect(JSON.parse(document.stdout)).toMatchObject({ error: { code: "usage" } });
+    }),
+  deadlineMs,
+);
+
+test(
+  "help as a command, of the program, of a group and of a command",
+  () =>
+    withHome(async (home) => {
+      for (const [words, usage] of [
+        [["help"], "Usage: loopr [options] [command]"],
+        [["help", "run"], "Usage: loopr run [options] [task...]"],
+        [["help", "daemon"], "Usage: loopr daemon [options] [command]"],
+        [["help", "daemon", "stop"], "Usage: loopr daemon stop [options]"],
+        [["daemon", "help", "stop"], "Usage: loopr daemon stop [options]"],
+      ] as const) {
+        const said = await home.loopr([...words]);
+        expect(said).toMatchObject({ code: 0, stderr: "" });
+        expect(said.stdout).toStartWith(`${usage}\n`);
+      }
+      const unknown = await home.loopr(["help", "nonsense"]);
+      expect(unknown).toMatchObject({ code: 2, stdout: "" });
+      expect(unknown.stderr).toStartWith("error: there is no command 'nonsense'\n");
+    }),
+  deadlineMs,
+);
+
+test(
+  "help and version are one document with --json",
+  () =>
+    withHome(async (home) => {
+      expect(JSON.parse(await home.ok(["--version", "--json"]))).toEqual({
+        version: expect.any(String) as unknown,
+        build: expect.any(String) as unknown,
+      });
+      const help = JSON.parse(await home.ok(["run", "--help", "--json"])) as { help: string };
+      expect(help.help).toStartWith("Usage: loopr run [options]");
+    }),
+  deadlineMs,
+);
+
+test(
+  "an empty id and a word too much are wrong usage, and start no daemon",
+  () =>
+    withHome(async (home) => {
+      for (const args of [
+        ["status", ""],
+        ["watch", " "],
+        ["list", "more"],
+        ["doctor", "more"],
+      ]) {
+        const refused = await home.loopr(args);
+        expect([args, refused.code, refused.stdout]).toEqual([args, 2, ""]);
+      }
+      expect((await home.loopr(["status", ""])).stderr).toStartWith("error: the id is empty\n");
+      expect(existsSync(home.dir)).toBe(false);
+    }),
+  deadlineMs,
+);
+
+test(
+  "an output that cannot be written is said in words, without a stack",
+  () =>
+    withHome(async (home) => {
+      for (const args of ["--help", "help", "--version", "--version --json", "list", "list --json"]) {
+        const said = await home.exec("sh", ["-c", `'${program}' ${args} > /dev/full`]);
+        expect([args, said.code]).toEqual([args, 1]);
+        expect(said.stderr).toMatch(
+          /^error: standard output cannot be written: ENOSPC[^\n]*\n {2}hint: make room [^\n]*\n$/,
+        );
+      }
+    }),
+  deadlineMs,
+);
