@@ -1,5 +1,6 @@
 // One child process with an owner, a deadline and an end: own group, TERM, grace, KILL; bounded output.
 import { spawn, type ChildProcess } from "node:child_process";
+import { killPoint } from "../lib/kill-point.ts";
 
 /** Between TERM and KILL: git removes its lock files on TERM. */
 const killGraceMs = 5_000;
@@ -28,6 +29,7 @@ export interface ProcessResult {
 /** Rejects only where the program cannot be started (a system error such as ENOENT). */
 export function runProcess(request: ProcessRequest): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
+    killPoint();
     const child = spawn(request.program, request.args, {
       cwd: request.cwd,
       env: request.env,

@@ -5,6 +5,7 @@ import { Loop } from "../domain/loop.ts";
 import { Run } from "../domain/run.ts";
 import type { LoopFilter, Store } from "../engine/ports.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
+import { killPoint } from "../lib/kill-point.ts";
 import type { LooprError } from "../lib/errors.ts";
 import { openDatabase } from "./database.ts";
 import { EventPublisher, eventsAfter, lastSeq } from "./events.ts";
@@ -54,7 +55,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   return {
     commit: (change) => {
       const write = () => writeChange(query, change, clock.now(), eventsMax);
+      killPoint();
       const events = guarded(() => transaction(db, query, write));
+      killPoint();
       publisher.publish(events);
       return events;
     },

@@ -1,0 +1,100 @@
+// kill -9 of the daemon at its n-th step of a complete plan: afterwards the end has to be that of an
+// undisturbed run. Steps are store transactions (before and after) and git processes (before).
+import { expect } from "bun:test";
+import { isAlive, until, type Repository } from "./harness.ts";
+import { text, tool, type Handler } from "./model-server.ts";
+import { json, leftWorktrees, withRuns } from "./runs.ts";
+
+const files = {
+  "a.sh": "echo a\n",
+  "b.sh": "echo b\n",
+  "c.sh": "echo c\n",
+  "test.sh":
+    "#!/bin/sh\nset -e\nfor f in a b c; do sh $f.sh >/dev/null; done\nif grep -q broken ?.sh; then exit 1; fi\necho ok\n",
+};
+const plan = {
+  title: "Louder letters",
+  summary: "Make the letters loud.",
+  specs: [
+    { name: "loud a", description: "Make a.sh print A", depends_on: [], level: "code" },
+    { name: "loud b", description: "Make b.sh print B", depends_on: [], level: "code" },
+    { name: "loud c", description: "Make c.sh print C", depends_on: ["loud a"], level: "code" },
+  ],
+};
+
+/** The second letter's first iteration fails its check. */
+const handler: Handler = (request) => {
+  if (request.turn > 0) return [text("Done.")];
+  if (request.tools.includes("create_plan")) return [tool("create_plan", plan)];
+  const letter = /<task>\nMake ([abc])\.sh/.exec(request.prompt)?.[1] ?? "?";
+  const broken = letter === "b" && !request.prompt.includes("<feedback");
+  return [
+    tool("write_file", {
+      path: `${letter}.sh`,
+      content: `echo ${broken ? "broken" : letter.toUpperCase()}\n`,
+    }),
+  ];
+};
+
+const run = ["run", "--check", "sh test.sh", "--levels", "plan,code", "Louder", "--yes", "--json"];
+
+interface Listed {
+  id: string;
+  status: string;
+  run_state: string | null;
+  context: { integrated_commit: string | null };
+}
+
+/** Kills at step n and sees the run through. Returns false where the run had ended before step n. */
+export async function killAtStep(n: number): Promise<boolean> {
+  let killed = false;
+  await withRuns(
+    handler,
+    async ({ home, repo, server, env, loopr }) => {
+      const base = repo.git("rev-parse", "main");
+      const started = await loopr(["daemon", "start"], { env: { LOOPR_DEBUG_KILL_AT: String(n) } });
+      const pid = home.daemonPid() ?? 0;
+      // The client must not start the daemon again with the kill in its environment: it has none.
+      const client = home.start(run, { cwd: repo.dir, env });
+      const result = await client.wait(60_000);
+      killed = started.code !== 0 || !isAlive(pid);
+      const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
+      const root = loops.find((loop) => loop.run_state !== null);
+      if (root === undefined) {
+        // It died before anything was stored: then the person was told, and nothing had begun.
+        expect(result.code).not.toBe(0);
+        expect(server.requests).toHaveLength(0);
+        expect(await loopr(run, { deadlineMs: 60_000 })).toMatchObject({ code: 0 });
+      } else if (result.code !== 0) {
+        // The creation's answer was lost: the run is there all the same.
+        await until(async () => (await stateOf(loopr, root.id)) === "merged", 60_000, "the run to be merged");
+      }
+      await expectUndisturbedEnd(repo, base);
+      const ended = json(await loopr(["list", "--json"]))["loops"] as Listed[];
+      expect(ended.map((loop) => loop.status)).toEqual(["complete", "complete", "complete", "complete"]);
+      await until(() => leftWorktrees(home, repo).length === 0, 15_000, "the worktrees to be gone");
+      // plan 2 turns, a 2, b 4, c 2: what was interrupted may be asked again, nothing else.
+      expect(server.requests.length).toBeGreaterThanOrEqual(10);
+      expect(server.requests.length).toBeLessThanOrEqual(10 + 2 * 2);
+      expect(server.refused).toEqual([]);
+    },
+    { files },
+  );
+  return killed;
+}
+
+type Loopr = (args: string[]) => ReturnType<Parameters<Parameters<typeof withRuns>[1]>[0]["loopr"]>;
+
+async function stateOf(loopr: Loopr, id: string): Promise<unknown> {
+  return json(await loopr(["status", id, "--json"]))["run_state"];
+}
+
+/** Every change once, in an order that the dependencies allow; the checkout clean and at the end. */
+async function expectUndisturbedEnd(repo: Repository, base: string): Promise<void> {
+  const subjects = repo.git("log", "--reverse", "--format=%s", `${base}..main`).split("\n");
+  expect(subjects.toSorted()).toEqual(["loud a", "loud b", "loud c"]);
+  expect(subjects.indexOf("loud a")).toBeLessThan(subjects.indexOf("loud c"));
+  for (const letter of ["a", "b", "c"])
+    expect(repo.read(`${letter}.sh`)).toBe(`echo ${letter.toUpperCase()}\n`);
+  expect(repo.git("status", "--porcelain")).toBe("");
+}
