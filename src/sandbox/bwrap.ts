@@ -49,9 +49,11 @@ export function bwrapOptions(request: BwrapRequest): string[] {
   ];
 }
 
-/** How many empty descriptors `bwrapOptions` uses. */
-export function emptyFileCount(mounts: readonly Mount[]): number {
-  return ordered(mounts).filter((mount) => mount.kind === "emptyFile").length;
+/** The files in whose place empty ones are put, in the order of their descriptors. */
+export function emptyFilePaths(mounts: readonly Mount[]): string[] {
+  return ordered(mounts)
+    .filter((mount) => mount.kind === "emptyFile")
+    .map((mount) => mount.path);
 }
 
 /** Whether `path` lies strictly below `directory`. Both absolute and normalised. */

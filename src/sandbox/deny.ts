@@ -54,7 +54,6 @@ const secretsInHome = [
   ".m2/settings-security.xml",
   ".netrc",
   ".npmrc",
-  ".nuget/NuGet/NuGet.Config",
   ".pypirc",
   ".yarnrc.yml",
   // Databases.

@@ -4,11 +4,12 @@
 // PID namespace, which the status descriptor names. When that one dies the kernel kills everything in the
 // namespace, so there is nothing that could escape; and it dies with the outer one (--die-with-parent).
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
-import { bwrapOptions, emptyFileCount } from "./bwrap.ts";
+import { bwrapOptions, emptyFilePaths } from "./bwrap.ts";
 import { resolveMounts, type Confinement } from "./mounts.ts";
 import { descendantsOf, isGone, jobMarker, jobMarkerValue, processEntry, signal } from "./proc.ts";
 import type { Exit, Launched, LaunchRequest, ProcessHost } from "./process.ts";
@@ -32,7 +33,7 @@ export function launchSandboxed(
   if (host.bwrap === null) {
     throw new LooprError("sandbox_unavailable", "bubblewrap (bwrap) is not installed", "run `loopr doctor`");
   }
-  const child = start(host.bwrap, request, confinement, host.dataDir);
+  const child = start(host.bwrap, request, confinement, host);
   const status = readStatus(child);
   const kill = async (): Promise<void> => {
     if (child.pid === undefined) return;
@@ -59,7 +60,7 @@ function start(
   bwrap: string,
   request: LaunchRequest,
   confinement: Confinement,
-  dataDir: string,
+  host: ProcessHost,
 ): ChildProcess {
   const mounts = resolveMounts(confinement);
   const options = bwrapOptions({
@@ -75,20 +76,13 @@ function start(
     // It would end the option, and what follows it would be taken for another one.
     throw new LooprError("job_invalid", "a path, variable or argument of the job holds a NUL character");
   }
-  const empty = openSync("/dev/null", "r");
+  const empty = emptyFilePaths(mounts).map((path) => openEmpty(path, host.pipes.directory));
   try {
     const child = spawn(bwrap, ["--args", String(argsFd), "--", ...request.argv], {
       cwd: "/",
       // Bubblewrap gets nothing of the job's environment: LD_PRELOAD would run code outside the sandbox.
-      env: { [jobMarker]: jobMarkerValue(dataDir, request.jobId) },
-      stdio: [
-        "ignore",
-        request.stdio.stdout,
-        request.stdio.stderr,
-        "pipe",
-        "pipe",
-        ...Array.from({ length: emptyFileCount(mounts) }, () => empty),
-      ],
+      env: { [jobMarker]: jobMarkerValue(host.dataDir, request.jobId) },
+      stdio: ["ignore", request.stdio.stdout, request.stdio.stderr, "pipe", "pipe", ...empty],
       detached: true,
     });
     const args = child.stdio[argsFd] as Writable;
@@ -96,8 +90,18 @@ function start(
     args.end(options.map((option) => `${option}\0`).join(""));
     return child;
   } finally {
-    closeSync(empty);
+    for (const fd of empty) closeSync(fd);
   }
+}
+
+/** What is read in the place of a secret. An empty JSON file is none, and programs stop at it. */
+function openEmpty(path: string, directory: string): number {
+  if (!path.endsWith(".json")) return openSync("/dev/null", "r");
+  const file = join(directory, "empty.json");
+  writeFileSync(file, "{}\n");
+  const fd = openSync(file, "r");
+  unlinkSync(file);
+  return fd;
 }
 
 interface SandboxStatus {

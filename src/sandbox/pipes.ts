@@ -22,18 +22,19 @@ export interface Pipe {
 
 /** FIFOs made ahead, in a private directory. */
 export class PipeSource {
-  readonly #directory: string;
+  /** Private; made with the first pipe. */
+  readonly directory: string;
   #names: string[] = [];
   #made = 0;
   #filling: Promise<void> | null = null;
 
   constructor(directory: string) {
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   async take(): Promise<Pipe> {
     while (this.#names.length === 0) await this.#fill();
-    const path = join(this.#directory, this.#names.pop() ?? "");
+    const path = join(this.directory, this.#names.pop() ?? "");
     if (this.#names.length < fifosPerBatch / 4) void this.#fill().catch(() => {}); // the next take() reports it
     // Without O_NONBLOCK an open for reading would wait for a writer.
     const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -44,7 +45,7 @@ export class PipeSource {
 
   close(): void {
     this.#names = [];
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   #fill(): Promise<void> {
@@ -55,11 +56,11 @@ export class PipeSource {
   async #make(): Promise<void> {
     const names = Array.from({ length: fifosPerBatch }, () => `pipe-${this.#made++}`);
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-      const paths = names.map((name) => join(this.#directory, name));
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      const paths = names.map((name) => join(this.directory, name));
       await promisify(execFile)("mkfifo", ["-m", "600", "--", ...paths]);
     } catch (cause) {
-      const message = `no pipes can be made in ${this.#directory}: ${messageOf(cause)}`;
+      const message = `no pipes can be made in ${this.directory}: ${messageOf(cause)}`;
       throw new LooprError(
         "pipes_unavailable",
         message,

@@ -98,6 +98,8 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
       writeFileSync(join(outside.base, "vault", "credentials"), "PRIVATE");
       symlinkSync(join(outside.base, "vault"), join(outside.home, ".aws"));
       writeFileSync(join(outside.dataDir, "loopr.db"), "PRIVATE");
+      mkdirSync(join(outside.home, ".composer"));
+      writeFileSync(join(outside.home, ".composer", "auth.json"), `"PRIVATE"`);
       writeFileSync(join(outside.base, "not-secret"), "PUBLIC");
       symlinkSync(join(outside.home, ".ssh", "id_ed25519"), join(outside.worktree, "key"));
       const outcome = await shOutside(
@@ -106,6 +108,8 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
       expect(outcome.output).not.toContain("PRIVATE");
       expect(outcome.output).toContain("PUBLIC");
       expect(outcome.output).toContain("is-file");
+      const json = await shOutside(`cat '${outside.home}/.composer/auth.json'`);
+      expect(json.output).toBe("{}\n");
     },
     limitMs,
   );

@@ -40,7 +40,14 @@ const quiet = () => {};
 export const silent: Log = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 export function makeHost(place: Place, options: Partial<RunnerHostOptions> = {}): RunnerHost {
-  return createRunnerHost({ command: runnerCommand, dataDir: place.dataDir, log: silent, ...options });
+  const times = { waitMs: 20_000, ...options.times }; // a runner that does not start fails the test in time
+  return createRunnerHost({
+    command: runnerCommand,
+    dataDir: place.dataDir,
+    log: silent,
+    ...options,
+    times,
+  });
 }
 
 export function jobIn(place: Place, job: Partial<JobRequest>): JobRequest {
