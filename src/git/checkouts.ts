@@ -8,6 +8,7 @@ import { neutralDrivers } from "./drivers.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
 import { lstatOrNull } from "./files.ts";
 import { decodeName, splitNul } from "./names.ts";
+import { persistently, serialized } from "./serialize.ts";
 import { registrationOf } from "./worktrees.ts";
 
 export interface Checkout {
@@ -38,7 +39,9 @@ export async function checkouts(
   objects: RunGit,
   project: Project,
 ): Promise<Checkout[]> {
-  const { stdout } = await objects(["worktree", "list", "--porcelain", "-z"]);
+  const { stdout } = await serialized(project.common_dir, () =>
+    persistently(() => objects(["worktree", "list", "--porcelain", "-z"])),
+  );
   const found: Checkout[] = [];
   for (const [index, record] of records(stdout).entries()) {
     if (record.has("bare")) continue;

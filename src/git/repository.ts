@@ -11,6 +11,7 @@ import { gitAt, type Environment } from "./exec.ts";
 import { replay, squashOnto } from "./integrate.ts";
 import * as refs from "./refs.ts";
 import { fastForward, targetBlocked } from "./target.ts";
+import { persistently, serialized } from "./serialize.ts";
 import { ensureWorktree, isWorktree, openWorktree, removeWorktree, type Worktree } from "./worktrees.ts";
 
 const alternatesDepthMax = 5;
@@ -36,9 +37,10 @@ export function createRepository(environment: Environment, project: Project): Re
     addNote: (commit, text) => refs.addNote(objects, commonDir, commit, text),
     log: (base, tip) => refs.log(objects, base, tip),
 
-    ensureWorktree: (path, commit) => ensureWorktree(at, path, commit),
+    ensureWorktree: (path, commit) =>
+      serialized(commonDir, () => persistently(() => ensureWorktree(at, path, commit))),
     isWorktree: (path) => isWorktree(at, path),
-    removeWorktree: (path) => removeWorktree(at, path),
+    removeWorktree: (path) => serialized(commonDir, () => removeWorktree(at, path)),
     resetWorktree: async (path, commit) => resetWorktree(await worktree(path), commit),
     checkoutClean: async (path, treeish) => checkoutClean(await worktree(path), treeish),
     headOf: async (path) => headOf(await worktree(path)),
