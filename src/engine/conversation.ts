@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import * as z from "zod/mini";
 import type { Loop } from "../domain/loop.ts";
+import { notCircling, noteTurn } from "../domain/stuck.ts";
 import { isToolName, tools, toolsOf, type Tool, type ToolName } from "../tools/catalog.ts";
 import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
@@ -10,7 +11,9 @@ import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts"
 import type { Workspace } from "./workspace.ts";
 
 export interface Conversation {
-  ending: "done" | "turns_used_up" | "refused" | "cut_off";
+  ending: "done" | "turns_used_up" | "refused" | "cut_off" | "stuck";
+  /** With `stuck`: how the model goes round in circles. */
+  stuck: string | null;
   turns: number;
   toolCalls: number;
   /** What an artifact tool handed in, checked against its schema; the last one wins. */
@@ -36,7 +39,14 @@ export async function converse(options: ConversationOptions): Promise<Conversati
   const { loop, journal, signal } = options;
   const names = toolsOf[loop.loop_type];
   const messages: Message[] = [{ role: "user", content: [{ type: "text", text: options.prompt }] }];
-  const conversation: Conversation = { ending: "turns_used_up", turns: 0, toolCalls: 0, artifact: null };
+  const conversation: Conversation = {
+    ending: "turns_used_up",
+    stuck: null,
+    turns: 0,
+    toolCalls: 0,
+    artifact: null,
+  };
+  let circling = notCircling;
   journal.message(messages[0]);
   options.onTurn(null);
   while (conversation.turns < loop.budget.turns) {
@@ -72,6 +82,12 @@ export async function converse(options: ConversationOptions): Promise<Conversati
         turn.stop === "refusal" ? "refused" : turn.stop === "max_tokens" ? "cut_off" : "done";
       return conversation;
     }
+    const noted = noteTurn(
+      circling,
+      calls.map((call) => ({ name: call.name, input: call.input, fitsSchema: fitsSchema(call, names) })),
+    );
+    circling = noted.circling;
+    conversation.stuck = noted.stuck;
     const results: ContentBlock[] = [];
     for (const call of calls) {
       conversation.toolCalls += 1;
@@ -80,8 +96,17 @@ export async function converse(options: ConversationOptions): Promise<Conversati
     }
     messages.push({ role: "user", content: results });
     journal.message({ role: "user", content: results });
+    if (conversation.stuck !== null) {
+      conversation.ending = "stuck";
+      return conversation;
+    }
   }
   return conversation;
+}
+
+function fitsSchema(call: ToolUse, names: readonly ToolName[]): boolean {
+  if (!isToolName(call.name) || !names.includes(call.name)) return false;
+  return z.safeParse(tools[call.name].parameters, call.input).success;
 }
 
 type ToolUse = Extract<ContentBlock, { type: "tool_use" }>;

@@ -19,6 +19,8 @@ export interface IterationEnd {
   passed: boolean;
   layer: string;
   feedback: string;
+  /** The model goes round in circles: another iteration would, too. */
+  stuck?: string;
   record: Partial<IterationRecord>;
 }
 
@@ -73,6 +75,10 @@ export async function iterate(
   });
   usage.turns = conversation.turns;
   usage.tool_calls = conversation.toolCalls;
+  if (conversation.stuck !== null) {
+    const feedback = `You were going round in circles: ${conversation.stuck}. Do it another way.`;
+    return { passed: false, layer: "model", feedback, stuck: conversation.stuck, record: usage };
+  }
   if (loop.loop_type !== "code") return handIn(parts, loop, conversation, usage);
   return commitAndValidate(parts, loop, workspace, journal, conversation, usage, context);
 }
@@ -279,6 +285,7 @@ function endingText(conversation: Conversation): string {
       return "The model refused to answer.";
     case "cut_off":
       return "The answer was cut off at the token limit.";
+    case "stuck":
     case "done":
       return "";
   }

@@ -129,6 +129,7 @@ async function iterations(
       return { kind: "pass" };
     }
     const stalled = noteFailure(parts, id, iteration, end, runningMs());
+    if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
     if (stalled) return { kind: "stall", failure: stalled };
   }
 }
@@ -230,6 +231,14 @@ function noteFailure(
     code: "stalled",
     message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstLine(end.feedback)}`,
     hint: `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
+  };
+}
+
+function circling(loop: Loop, how: string): Failure {
+  return {
+    code: "stalled",
+    message: `the model goes round in circles: ${how}`,
+    hint: `loopr logs ${loop.id} shows what it tried; loopr resume ${loop.id} lets it go on`,
   };
 }
 

@@ -94,6 +94,19 @@ describe("the model", () => {
     });
   });
 
+  test("going round in circles with one call stalls the run, with the reason, without using its turns up", async () => {
+    await withRuns(
+      () => [tool("read_file", { path: "greet.sh" })],
+      async ({ server, loopr }) => {
+        const result = await loopr([...run, "--json"]);
+        expect(result.code).toBe(1);
+        expect(json(result)).toMatchObject({ run_state: "stalled", failure: { code: "stalled" } });
+        expect(JSON.stringify(json(result)["failure"])).toContain("read_file 5 times in a row");
+        expect(server.requests).toHaveLength(5);
+      },
+    );
+  });
+
   test("a bound on money pauses the run with exit code 6; resume grants as much again", async () => {
     const handler: Handler = (request) => (request.turn === 0 ? write : done);
     await withRuns(handler, async ({ repo, loopr }) => {

@@ -331,7 +331,7 @@ export function commandLine(pid: number): string {
 export function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) !== "Z";
+    return !"ZX".includes(stat.charAt(stat.lastIndexOf(")") + 2));
   } catch {
     return false;
   }

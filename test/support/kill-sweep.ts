@@ -1,7 +1,7 @@
 // kill -9 of the daemon at its n-th step of a complete plan: afterwards the end has to be that of an
 // undisturbed run. Steps are store transactions (before and after) and git processes (before).
 import { expect } from "bun:test";
-import { isAlive, until, type Repository } from "./harness.ts";
+import { until, type Repository } from "./harness.ts";
 import { text, tool, type Handler } from "./model-server.ts";
 import { json, leftWorktrees, withRuns } from "./runs.ts";
 
@@ -57,8 +57,8 @@ export async function killAtStep(n: number): Promise<boolean> {
       // The client must not start the daemon again with the kill in its environment: it has none.
       const client = home.start(run, { cwd: repo.dir, env });
       const result = await client.wait(60_000);
-      killed = started.code !== 0 || !isAlive(pid);
       const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
+      killed = started.code !== 0 || home.daemonPid() !== pid; // list has started another one
       const root = loops.find((loop) => loop.run_state !== null);
       if (root === undefined) {
         // It died before anything was stored: then the person was told, and nothing had begun.
