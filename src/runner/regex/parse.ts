@@ -21,6 +21,9 @@ export class RegexError extends Error {
   }
 }
 
+/** What ignoring case does to a set. Before it is negated: (?i)[^a] is neither a nor A. */
+export type Fold = (set: CharSet) => CharSet;
+
 interface Flags {
   caseless: boolean;
   verbose: boolean;
@@ -29,6 +32,10 @@ interface Flags {
 const nestingMax = 200;
 const repetitionMax = 1_000;
 const empty: Node = { kind: "sequence", nodes: [] };
+
+function foldOf(flags: Flags): Fold {
+  return flags.caseless ? caseless : (set) => set;
+}
 
 export function parseRegex(pattern: string): Node {
   const parser = new Parser(pattern);
@@ -91,24 +98,20 @@ export class Parser {
   #atom(flags: Flags, depth: number): Node[] {
     const char = this.next();
     if (char === "(") return this.#group(flags, depth);
-    if (char === "[") return [this.#char(parseClass(this), flags)];
+    if (char === "[") return [{ kind: "char", set: parseClass(this, foldOf(flags)) }];
     if (char === ".") return [{ kind: "char", set: anything }];
     if (char === "^") return [{ kind: "look", look: "start" }];
     if (char === "$") return [{ kind: "look", look: "end" }];
     if (char !== "\\") return [this.#literal(char.codePointAt(0) ?? 0, flags)];
     const look = this.#lookEscape();
     if (look) return [{ kind: "look", look }];
-    const escaped = this.escape();
-    return [typeof escaped === "number" ? this.#literal(escaped, flags) : this.#char(escaped, flags)];
+    const escaped = this.escape(foldOf(flags));
+    return [typeof escaped === "number" ? this.#literal(escaped, flags) : { kind: "char", set: escaped }];
   }
 
   #literal(codePoint: number, flags: Flags): Node {
     if (codePoint === 10) this.fail("a pattern is matched within one line: it cannot hold a line break");
-    return this.#char(single(codePoint), flags);
-  }
-
-  #char(set: CharSet, flags: Flags): Node {
-    return { kind: "char", set: flags.caseless ? caseless(set) : set };
+    return { kind: "char", set: foldOf(flags)(single(codePoint)) };
   }
 
   #lookEscape(): Look | null {
@@ -119,13 +122,13 @@ export class Parser {
   }
 
   /** What follows a backslash: a character, or a set of them. */
-  escape(): number | CharSet {
+  escape(fold: Fold): number | CharSet {
     const char = this.next();
     const set = { d: digit, s: space, w: word, D: not(digit), S: not(space), W: not(word) }[char];
     if (set) return set;
     const control = { n: 10, t: 9, r: 13, f: 12, v: 11, a: 7 }[char];
     if (control !== undefined) return control;
-    if (char === "p" || char === "P") return this.#property(char === "P");
+    if (char === "p" || char === "P") return this.#property(char === "P", fold);
     if (char === "x" || char === "u" || char === "U") return this.#hexadecimal({ x: 2, u: 4, U: 8 }[char]);
     if (char === "") this.fail("the pattern ends with a backslash");
     if (/[0-9]/.test(char)) this.fail("backreferences are not supported");
@@ -133,7 +136,7 @@ export class Parser {
     return char.codePointAt(0) ?? 0;
   }
 
-  #property(negated: boolean): CharSet {
+  #property(negated: boolean, fold: Fold): CharSet {
     let name = this.next();
     if (name === "{") {
       name = "";
@@ -143,7 +146,7 @@ export class Parser {
     const inverted = name.startsWith("^");
     const set = property(inverted ? name.slice(1) : name);
     if (set === null) return this.fail(`${JSON.stringify(name)} is no Unicode property`);
-    return negated !== inverted ? not(set) : set;
+    return negated !== inverted ? not(fold(set)) : fold(set);
   }
 
   #hexadecimal(digits: number): number {
