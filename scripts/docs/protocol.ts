@@ -42,6 +42,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "plan.reject": "Rejects a plan: it has failed.",
   "plan.iterate": "Sends a plan back with feedback.",
   "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
+  "evidence.verify":
+    "Runs the check that a merged commit's note records again, on that commit in a clean checkout, and says whether it came to the same outcome. Answers when the check has ended.",
   "chat.send": "A message to the assistant.",
   "chat.cancel": "Ends the reply under way.",
   "chat.clear": "Forgets the conversation.",

@@ -104,6 +104,7 @@ const usageCodes = new Set([
   "no_sandbox",
   "bad_levels",
   "bad_target",
+  "bad_commit",
 ]);
 
 export function exitCodeOf(error: unknown): number {

@@ -202,6 +202,21 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
     async () => (await import("./logs.ts")).logs,
   );
 
+  const evidence = async () => import("./evidence.ts");
+  does(
+    program
+      .command("evidence <id>")
+      .description("every check that was run for it, and the protected files changed"),
+    async () => (await evidence()).evidence,
+  );
+  does(
+    program
+      .command("verify <commit>")
+      .description("run the check recorded for a merged commit again: 0 the same outcome, 1 another")
+      .option("--sandbox <mode>", "auto, or none to run it unsandboxed"),
+    async () => (await evidence()).verify,
+  );
+
   const gate = async () => import("./gate.ts");
   does(
     program.command("approve <id>").description("approve a plan that waits"),

@@ -75,10 +75,11 @@ export function checkLine(style: Style, id: string, check: Check): string {
   const variant = check.variant === "protected_at_base" ? ", protected files as at the base" : "";
   const cwd = check.cwd === "" || check.cwd === "." ? "" : ` in ${plainLine(check.cwd)}`;
   const unsandboxed = check.sandboxed ? "" : ", unsandboxed";
-  return `${mark} ${id} ${where}${variant}: ${plainLine(check.command)}${cwd} ${ending(check)} after ${duration(check.duration_ms)}${unsandboxed}`;
+  return `${mark} ${id} ${where}${variant}: ${plainLine(check.command)}${cwd} ${endingText(check)} after ${duration(check.duration_ms)}${unsandboxed}`;
 }
 
-function ending(check: Check): string {
+/** How a check ended, in words. */
+export function endingText(check: Pick<Check, "ending" | "exit_code">): string {
   const exit = check.exit_code === null ? "" : ` (exit code ${check.exit_code})`;
   switch (check.ending) {
     case "exited":

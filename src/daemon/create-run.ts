@@ -60,7 +60,7 @@ export async function createRun(
   requireCheck(config, waived);
   const levels = levelsOf(config);
   const target = await targetOf(config, opened);
-  const sandboxed = await requireSandbox(config, needs);
+  const sandboxed = await requireSandbox(config.sandbox.mode, needs);
   const credentials = requireModel(config, caller, needs);
   const checkCwd = config.validation.cwd === "." ? "" : config.validation.cwd;
   await requireDirectory(opened, target.commit, checkCwd);
@@ -165,8 +165,12 @@ async function targetOf(
   return { branch, commit };
 }
 
-async function requireSandbox(config: Config, needs: CreateRunNeeds): Promise<boolean> {
-  if (config.sandbox.mode === "none") return false;
+/** Whether commands run sandboxed. Throws `no_sandbox` where they should and cannot. */
+export async function requireSandbox(
+  mode: Config["sandbox"]["mode"],
+  needs: Pick<CreateRunNeeds, "probeSandbox">,
+): Promise<boolean> {
+  if (mode === "none") return false;
   const probe = await needs.probeSandbox();
   if (probe.ok) return true;
   throw new LooprError(

@@ -11,6 +11,7 @@ import { createRun, type CreateRunNeeds } from "./create-run.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { metrics } from "./metrics.ts";
+import { verify } from "./verify.ts";
 
 export interface LoopHandlerNeeds extends CreateRunNeeds {
   engine: Engine;
@@ -85,6 +86,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.merge(id);
         return { merging: true };
       },
+      "evidence.verify": (params, caller) => verify(params, caller, needs),
       "metrics.get": () => metrics(needs),
     }),
   };

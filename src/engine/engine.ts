@@ -12,6 +12,7 @@ import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
 import { nothingToDo, requireEnded, requireMergeable } from "./refusals.ts";
 import { runTask, type TaskEnd } from "./task.ts";
+import { Verifier } from "./verify.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 
 interface Task {
@@ -22,6 +23,7 @@ interface Task {
 export class Engine {
   readonly ledger: Ledger;
   readonly parts: Parts;
+  readonly verifier: Verifier;
   readonly #limits: ScheduleLimits;
   readonly #tasks = new Map<string, Task>();
   readonly #integrator: Integrator;
@@ -31,6 +33,7 @@ export class Engine {
     this.ledger = new Ledger(options.store, options.clock);
     this.parts = { ...options, ledger: this.ledger };
     this.#limits = options.limits;
+    this.verifier = new Verifier(this.parts);
     this.#integrator = new Integrator(this.parts, () => {
       this.wake();
     });
@@ -49,6 +52,7 @@ export class Engine {
 
   /** After it listens: git is repaired, queues go on, loops are scheduled. */
   start(): void {
+    this.verifier.start();
     for (const loop of this.ledger.all()) {
       if (loop.parent_id === null) this.#integrator.advance(loop.id);
     }
@@ -59,7 +63,11 @@ export class Engine {
   async stop(): Promise<void> {
     this.#stopping = true;
     const ids = [...this.#tasks.keys()];
-    await Promise.all([...ids.map((id) => this.#stopTask(id)), this.#integrator.stop()]);
+    await Promise.all([
+      ...ids.map((id) => this.#stopTask(id)),
+      this.#integrator.stop(),
+      this.verifier.stop(),
+    ]);
     for (const id of ids) {
       const loop = this.ledger.find(id);
       if (loop?.status === "running" || loop?.status === "rebasing") this.#interrupt(loop);

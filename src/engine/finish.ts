@@ -1,5 +1,6 @@
 // The end of a run: verified on top of the target's newest commit, then brought onto the target.
 import type { Evidence } from "../domain/evidence.ts";
+import { checkRecords, protectedChanged, renderNote } from "../domain/evidence-note.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -168,28 +169,36 @@ export async function mergeOntoTarget(
 /** The work is on the target by now: a note that cannot be written is told, and changes nothing of that. */
 async function keepEvidence(parts: Parts, root: Loop, workspace: Workspace, commit: string): Promise<void> {
   try {
-    await workspace.repository.addNote(commit, noteOf(parts, root, parts.ledger.run(root.id)));
+    await workspace.repository.addNote(commit, noteOf(parts, root, parts.ledger.run(root.id), commit));
   } catch (error) {
     parts.log.warn("the evidence could not be kept as a git note", { run: root.id, error: messageOf(error) });
   }
 }
 
 /** The evidence, kept with the commit: what ran, on which tree, with what result. */
-function noteOf(parts: Parts, root: Loop, run: Run): string {
-  const lines = [`Loopr-Run: ${root.id}`, `Sandboxed: ${run.sandboxed ? "yes" : "no"}`];
-  const seen = new Set<string>();
-  for (const loop of parts.ledger.loopsOf(root.id)) {
-    for (const evidence of parts.store.evidence(loop.id)) {
-      for (const check of evidence.checks) {
-        const line = `${check.variant} ${check.tree.slice(0, 12)} exit ${check.exit_code ?? check.ending}: ${check.command}`;
-        if (!seen.has(line)) lines.push(`Check: ${line}`);
-        seen.add(line);
-      }
-      if (evidence.protected_changed.length > 0) {
-        lines.push(`Protected-Changed: ${evidence.protected_changed.join(", ")}`);
-      }
-    }
-  }
-  if (run.config.validation.command === null) lines.push("Check: none (validation was waived: unverified)");
-  return [...new Set(lines)].join("\n") + "\n";
+function noteOf(parts: Parts, root: Loop, run: Run, commit: string): string {
+  const evidence = parts.ledger.loopsOf(root.id).flatMap((loop) => parts.store.evidence(loop.id));
+  const { validation, worktree } = run.config;
+  return renderNote({
+    format: 1,
+    run: root.id,
+    title: root.title,
+    target: run.target_branch,
+    base_commit: run.target_commit,
+    commit,
+    sandboxed: run.sandboxed,
+    verified: validation.command !== null,
+    check:
+      validation.command === null
+        ? null
+        : {
+            command: validation.command,
+            cwd: run.check_cwd,
+            timeout: validation.timeout,
+            setup: worktree.setup,
+          },
+    checks: checkRecords(evidence),
+    checks_left_out: 0,
+    protected_changed: protectedChanged(evidence),
+  });
 }

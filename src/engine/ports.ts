@@ -276,6 +276,8 @@ export interface Repository {
   fastForward(branch: string, commit: string): Promise<{ kind: "done" } | TargetBlocked>;
   /** Adds text to the commit's note under refs/notes/loopr. */
   addNote(commit: string, text: string): Promise<void>;
+  /** The commit's note under refs/notes/loopr; null where it has none. */
+  readNote(commit: string): Promise<string | null>;
   /** Real paths that a sandboxed git needs to read: the common directory and its alternates. */
   readPaths(): Promise<string[]>;
 }

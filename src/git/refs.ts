@@ -138,8 +138,7 @@ export function addNote(git: RunGit, commonDir: string, commit: string, text: st
 }
 
 async function appendNote(git: RunGit, commit: string, text: string): Promise<void> {
-  const present = await git(["notes", `--ref=${notesRef}`, "show", commit], { accept: [1] });
-  if (present.code === 0 && present.stdout.toString("utf8").includes(text.trim())) return;
+  if ((await readNote(git, commit))?.includes(text.trim())) return;
   const [, name = "", email = ""] = /^(.*) <(.*)>$/.exec(identityLine(await identity(git))) ?? [];
   const variables = {
     GIT_AUTHOR_NAME: name,
@@ -148,6 +147,12 @@ async function appendNote(git: RunGit, commit: string, text: string): Promise<vo
     GIT_COMMITTER_EMAIL: email,
   };
   await git(["notes", `--ref=${notesRef}`, "append", "-F", "-", commit], { input: text, variables });
+}
+
+/** See `Repository.readNote`. */
+export async function readNote(git: RunGit, commit: string): Promise<string | null> {
+  const found = await git(["notes", `--ref=${notesRef}`, "show", commit], { accept: [1] });
+  return found.code === 0 ? found.stdout.toString("utf8") : null;
 }
 
 /** Messages of `base..tip`, newest first. */

@@ -35,6 +35,7 @@ export function createRepository(environment: Environment, project: Project): Re
     updateRef: (ref, commit, expected) => refs.updateRef(objects, commonDir, ref, commit, expected),
     deleteRef: (ref) => refs.deleteRef(objects, commonDir, ref),
     addNote: (commit, text) => refs.addNote(objects, commonDir, commit, text),
+    readNote: (commit) => refs.readNote(objects, commit),
     log: (base, tip) => refs.log(objects, base, tip),
 
     ensureWorktree: (path, commit) =>

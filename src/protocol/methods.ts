@@ -1,7 +1,8 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
 import { PlanSpec } from "../domain/artifacts.ts";
-import { Evidence, IterationRecord } from "../domain/evidence.ts";
+import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
+import { CheckRecord } from "../domain/evidence-note.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { RunOptions } from "../domain/run-options.ts";
 
@@ -159,6 +160,26 @@ export const methods = {
     () => z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
   ),
   "plan.merge": method(byId, yes("merging")),
+  "evidence.verify": method(
+    () =>
+      z.object({
+        /** A revision of the repository that `project` is in. */
+        commit: z.string().check(z.minLength(1)),
+        project: optional(z.string()),
+        env: optional(z.record(z.string(), z.string())),
+        sandbox: optional(z.enum(["auto", "none"])),
+      }),
+    () =>
+      z.object({
+        commit: z.string(),
+        run: z.string(),
+        title: z.string(),
+        same: z.boolean(),
+        recorded: CheckRecord,
+        result: CheckResult,
+      }),
+    true,
+  ),
   "chat.send": method(
     () => z.object({ message: z.string() }),
     () => z.object({ message_id: z.string(), response: z.string() }),
