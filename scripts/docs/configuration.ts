@@ -11,6 +11,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "validation.timeout": "Seconds after which the check is ended, and has failed.",
   "validation.protected":
     "Globs of files that the work may not bend to its liking (existing tests, above all). Null: those of the usual ecosystems.",
+  "validation.new_tests_must_fail_on_base":
+    "Whether new tests have to make the check fail on the code as it was before: a test that passes without the change would not notice its absence. Where the check failed there already, this says nothing.",
   "protected.on_change":
     "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it.",
   "worktree.setup":

@@ -24,7 +24,7 @@ import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop } from "./resolve.ts";
 import { createScreen } from "./screen.ts";
 import { withSession } from "./session.ts";
-import { endingText } from "./summary.ts";
+import { endingText, isGood } from "./summary.ts";
 
 /** A check has its own time limit, which may be long; the daemon's end is noticed at once. */
 const verifyTimeoutMs = 24 * 3_600_000;
@@ -91,6 +91,7 @@ const variants: Readonly<Record<CheckRecord["variant"], string>> = {
   baseline: "the code as it was before",
   candidate: "as committed",
   protected_at_base: "protected files as they were before",
+  new_tests_on_base: "the code before with the new tests alone, has to fail",
 };
 
 function checkLines(check: CheckRecord, style: Style, short: (id: string) => string): string[] {
@@ -99,7 +100,7 @@ function checkLines(check: CheckRecord, style: Style, short: (id: string) => str
   const box = check.sandboxed ? "sandboxed" : paint(style, "yellow", "UNSANDBOXED");
   return [
     "",
-    `${icon(style, check.passed ? "complete" : "failed")} ${short(check.loop_id)} ${where}, ${variants[check.variant]}  ${paint(style, "dim", clockTime(check.at))}`,
+    `${icon(style, isGood(check) ? "complete" : "failed")} ${short(check.loop_id)} ${where}, ${variants[check.variant]}  ${paint(style, "dim", clockTime(check.at))}`,
     indent(plain(check.command).trim(), "    $ "),
     `    ${endingText(check)} after ${duration(check.duration_ms)}, in ${cwd}, tree ${shortCommit(check.tree)}, ${box}`,
   ];

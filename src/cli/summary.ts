@@ -70,12 +70,24 @@ function checkLines(checks: readonly Check[], { style, short }: SummaryOptions):
 
 /** One check that ran: what, with which result, on what. */
 export function checkLine(style: Style, id: string, check: Check): string {
-  const mark = icon(style, check.passed ? "complete" : "failed");
+  const mark = icon(style, isGood(check) ? "complete" : "failed");
   const where = check.stage === "iteration" ? `iteration ${check.iteration}` : check.stage;
-  const variant = check.variant === "protected_at_base" ? ", protected files as at the base" : "";
+  const variant = variants[check.variant];
   const cwd = check.cwd === "" || check.cwd === "." ? "" : ` in ${plainLine(check.cwd)}`;
   const unsandboxed = check.sandboxed ? "" : ", unsandboxed";
   return `${mark} ${id} ${where}${variant}: ${plainLine(check.command)}${cwd} ${endingText(check)} after ${duration(check.duration_ms)}${unsandboxed}`;
+}
+
+const variants: Readonly<Record<Check["variant"], string>> = {
+  baseline: "",
+  candidate: "",
+  protected_at_base: ", protected files as at the base",
+  new_tests_on_base: ", new tests on the base (have to fail)",
+};
+
+/** Whether it came out as it should: new tests on the base have to fail. */
+export function isGood(check: Pick<Check, "variant" | "passed">): boolean {
+  return check.passed === (check.variant !== "new_tests_on_base");
 }
 
 /** How a check ended, in words. */
@@ -94,6 +106,8 @@ export function endingText(check: Pick<Check, "ending" | "exit_code">): string {
       return `could not be run${exit}`;
     case "zero_tests":
       return `ran no test${exit}`;
+    case "fewer_tests":
+      return `ran fewer tests than before${exit}`;
   }
 }
 

@@ -12,6 +12,8 @@ export const Config = z.strictObject({
     /** Seconds. */
     timeout: positive,
     protected: z.nullable(z.array(z.string())),
+    /** Has a default of its own: stored runs of an older version do not have it. */
+    new_tests_must_fail_on_base: z._default(z.boolean(), false),
   }),
   protected: z.strictObject({ on_change: z.enum(["refuse", "allow"]) }),
   worktree: z.strictObject({ setup: z.nullable(z.string()) }),
@@ -60,7 +62,7 @@ export const Config = z.strictObject({
 export type Config = z.infer<typeof Config>;
 
 export const defaultConfig: Config = {
-  validation: { command: null, cwd: ".", timeout: 600, protected: null },
+  validation: { command: null, cwd: ".", timeout: 600, protected: null, new_tests_must_fail_on_base: false },
   protected: { on_change: "refuse" },
   worktree: { setup: null },
   git: { target: null, auto_merge: false, author: null },
@@ -95,6 +97,7 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["validation.cwd", "trusted"],
   ["validation.timeout", "trusted"],
   ["validation.protected", "free"],
+  ["validation.new_tests_must_fail_on_base", "free"],
   ["protected.on_change", "free"],
   ["worktree.setup", "trusted"],
   ["git.target", "free"],

@@ -10,13 +10,25 @@ export const CheckResult = z.object({
   tree: z.string(),
   /** Null where the check was killed: see `ending`. */
   exit_code: z.nullable(z.number()),
-  ending: z.enum(["exited", "timeout", "killed", "setup_failed", "not_runnable", "zero_tests"]),
+  ending: z.enum([
+    "exited",
+    "timeout",
+    "killed",
+    "setup_failed",
+    "not_runnable",
+    "zero_tests",
+    /** Exited 0, having executed fewer tests than on the code before. */
+    "fewer_tests",
+  ]),
   duration_ms: z.number(),
   /** Head and tail of the output; the whole is in the iteration's validation log. */
   output: z.string(),
   sandboxed: z.boolean(),
-  /** `candidate`: the tree as committed. `protected_at_base`: with the protected files as at the base. */
-  variant: z.enum(["baseline", "candidate", "protected_at_base"]),
+  /**
+   * `candidate`: the tree as committed. `protected_at_base`: with the protected files as at the base.
+   * `new_tests_on_base`: the base with the new tests alone, which has to fail.
+   */
+  variant: z.enum(["baseline", "candidate", "protected_at_base", "new_tests_on_base"]),
   passed: z.boolean(),
 });
 export type CheckResult = z.infer<typeof CheckResult>;

@@ -13,6 +13,12 @@ const checkParts = [
   "babel",
   "config",
   "type",
+  "eslintConfig",
+  "eslintIgnore",
+  "xo",
+  "standard",
+  "pnpm",
+  "patchedDependencies",
 ];
 const dependencyParts = [
   "dependencies",
@@ -37,6 +43,12 @@ export function packageScriptsChanged(before: string, after: string | null): boo
   if (old === null) return before !== after;
   if (checkParts.some((part) => stable(old[part]) !== stable(now[part]))) return true;
   return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
+}
+
+/** Whether a new package.json decides how tests that were there before are run. Its scripts are its own. */
+export function newPackageSteers(content: string): boolean {
+  const now = parseObject(content);
+  return now === null || checkParts.some((part) => part !== "scripts" && part in now);
 }
 
 function redirected(old: Record<string, unknown>, now: Record<string, unknown>): boolean {
@@ -99,7 +111,7 @@ export function packageScripts(packageJson: string, command: string): string[] {
 const dependencyTables: readonly (readonly [file: string, tables: RegExp])[] = [
   [
     "pyproject.toml",
-    /^(project(\.(optional-dependencies|urls|scripts|authors))?|dependency-groups|tool\.(poetry(\.group\.[\w-]+)?\.(dev-)?dependencies|uv\.sources|pdm\.dev-dependencies))$/,
+    /^(project(\.(optional-dependencies|urls|scripts|authors))?|dependency-groups|tool\.(poetry(\.group\.[\w-]+)?\.(dev-)?dependencies|pdm\.dev-dependencies))$/,
   ],
   ["setup.cfg", /^(metadata|options(\.\w+)?)$/],
   ["Cargo.toml", /^((workspace\.|target\..+\.)?((dev|build)-)?dependencies(\..+)?|features)$/],
@@ -107,11 +119,12 @@ const dependencyTables: readonly (readonly [file: string, tables: RegExp])[] = [
 
 /** Whether a file holds dependencies and test settings both, so that its two forms are worth a comparison. */
 export function holdsSettings(path: string): boolean {
-  return tablesOf(path) !== undefined;
+  return isGoModule(path) || tablesOf(path) !== undefined;
 }
 
 /** Whether nothing but dependencies and a package's description differs. Comments and empty lines do not count. */
 export function onlyDependenciesChanged(path: string, before: string, after: string): boolean {
+  if (isGoModule(path)) return !goRedirected(before, after);
   const tables = tablesOf(path);
   return tables !== undefined && otherTables(before, tables) === otherTables(after, tables);
 }
@@ -133,4 +146,31 @@ function otherTables(text: string, tables: RegExp): string {
     if (!exempt && line !== "" && !line.startsWith("#")) kept.push(line);
   }
   return kept.join("\n");
+}
+
+function isGoModule(path: string): boolean {
+  return path === "go.mod" || path.endsWith("/go.mod");
+}
+
+/** Whether a module that was needed before now comes from elsewhere. */
+function goRedirected(before: string, after: string): boolean {
+  const old = new Set(goReplacements(before));
+  return goReplacements(after).some((line) => {
+    const module = line.split(/\s+/)[0] ?? "";
+    return !old.has(line) && before.split(/\s+/).includes(module);
+  });
+}
+
+/** `old => new` of each replace directive, alone or in a block. */
+function goReplacements(text: string): string[] {
+  const found: string[] = [];
+  let block = false;
+  for (const line of text.split(/\r?\n/).map((each) => each.replace(/\/\/.*$/, "").trim())) {
+    if (/^replace\s*\($/.test(line)) block = true;
+    else if (line === ")") block = false;
+    else if (block && line.includes("=>")) found.push(line.replace(/\s+/g, " "));
+    else if (line.startsWith("replace "))
+      found.push(line.slice("replace ".length).trim().replace(/\s+/g, " "));
+  }
+  return found;
 }

@@ -3,10 +3,12 @@
 // Globs are matched against whole paths from the repository's root, dot files included: `*.snap` means
 // the root's own, `**/*.snap` all. A pattern also covers what lies below it: `tests` means `tests/**` too.
 import picomatch from "picomatch";
+import { shadowsModule } from "./steering.ts";
 
 /** Tests, by the conventions of the common ecosystems. */
 export const protectedDefaults: readonly string[] = [
   ...anywhere("*_test.* *_tests.* *_spec.* *.test.* *.tests.* *.spec.* *-test.* *-spec.* test-*.* test_*.*"),
+  ...anywhere("*-tests.* run-test* run_test* runtest*"),
   ...anywhere("test.* tests.* *.t *.bats *.snap *.feature Test*.java"),
   ...anywhere("*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,fs,vb,swift,php}"),
   ...below("test tests __tests__ spec specs testdata __snapshots__ __mocks__ e2e"),
@@ -23,14 +25,24 @@ const steering: readonly string[] = [
   ...anywhere(".babelrc* babel.config.* bunfig.toml .npmrc .yarnrc* .pnpmfile.*"),
   ...anywhere(".rspec spec_helper.rb rails_helper.rb phpunit.xml* phpunit.dist.xml Pest.php nextest.toml"),
   ...anywhere("junit-platform.properties *.runsettings GNUmakefile CTestTestfile.cmake .prove"),
-  ...below("pytest _pytest unittest node_modules .mvn .cargo"),
+  ...below("pytest _pytest unittest sitecustomize usercustomize node_modules .mvn .cargo .bundle"),
+  // How files are written out, and so what a check reads.
+  ...anywhere(".gitattributes"),
+  // What a linter or type checker looks at.
+  ...anywhere(
+    ".eslintrc* .eslintignore eslint.config.* .oxlintrc* biome.json* .stylelintrc* .prettierignore",
+  ),
+  ...anywhere("ruff.toml .ruff.toml {,.}mypy.ini .flake8 {,.}pylintrc pyrightconfig.json .golangci.*"),
+  ...anywhere("{,.}clippy.toml .rubocop* phpstan*.neon* psalm.xml* .shellcheckrc"),
   // At the root a new one takes precedence over what configured the tests before.
   "pyproject.toml",
   "setup.cfg",
 ];
 
 /** Settings of tests beside dependencies (manifests.ts tells which changed). A new one is a new package's. */
-const settings: readonly string[] = anywhere("pyproject.toml setup.cfg Cargo.toml");
+const settings: readonly string[] = anywhere(
+  "pyproject.toml setup.cfg Cargo.toml go.mod tsconfig*.json jsconfig.json deno.json*",
+);
 
 const continuousIntegration: readonly string[] = [
   ".github/workflows/**",
@@ -78,6 +90,8 @@ export interface ClassifyRequest {
   command: string;
   /** Commands that the check runs by way of package.json (`packageScripts`). */
   indirect?: readonly string[];
+  /** Commands in the check's scripts and recipes (`toolCommands`): they name tools, and code under test too. */
+  nested?: readonly string[];
   /** Where it runs, relative to the checkout's root; "" or "." is the root. */
   checkCwd: string;
   /** `validation.protected`, in place of the defaults for tests. */
@@ -104,23 +118,77 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const isTest = matcher(request.configured ?? protectedDefaults);
   const isSteering = matcher(steering);
   const commands = [request.command, ...(request.indirect ?? [])];
-  const isRecipe = matcher(commands.flatMap((command) => recipesOf(command, request.checkCwd)));
+  const running = [...commands, ...(request.nested ?? [])];
+  const isRecipe = matcher(running.flatMap((command) => recipesOf(command, request.checkCwd)));
   const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
   const scripts = new Set(commands.flatMap((command) => checkScripts(command, request.checkCwd, atBase)));
+
+  const importPath = new Set(["", joinPath("", request.checkCwd), ...testDirectories(request)]);
+  const directories = directoriesOf(request.baseFiles);
+  const shadows = (path: string) => shadowsModule(path, importPath, (name) => directories.has(name));
 
   const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [] };
   for (const { path } of request.changes) {
     if (isArtifact(path)) continue;
     const existed = atBase.has(path);
     const forbidden = isCi(path) || isOwn(path) || scripts.has(path) || (existed && isRecipe(path));
-    const second = isSteering(path) || isRecipe(path) || (existed && (isTest(path) || isSettings(path)));
+    const second =
+      isSteering(path) || isRecipe(path) || (existed ? isTest(path) || isSettings(path) : shadows(path));
     if (!forbidden && !second) continue;
     if (mayChange(path)) classes.allowed.push(path);
     else if (forbidden) classes.forbidden.push(path);
     else classes.needSecondRun.push(path);
   }
   return classes;
+}
+
+/** Directories that hold tests at the base; runners put them on the import path. */
+function testDirectories({ baseFiles, configured }: ClassifyRequest): Set<string> {
+  const isTest = matcher(configured ?? protectedDefaults);
+  return new Set(baseFiles.filter(isTest).map((path) => path.split("/").slice(0, -1).join("/")));
+}
+
+function directoriesOf(files: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  for (const file of files) {
+    for (let end = file.lastIndexOf("/"); end > 0; end = file.lastIndexOf("/", end - 1)) {
+      const directory = file.slice(0, end);
+      if (found.has(directory)) break;
+      found.add(directory);
+    }
+  }
+  return found;
+}
+
+/** New files among the changes that are tests by their path. */
+export function newTests(request: Pick<ClassifyRequest, "changes" | "configured">): string[] {
+  const isTest = matcher(request.configured ?? protectedDefaults);
+  return request.changes
+    .filter(({ status, path }) => status === "added" && isTest(path))
+    .map(({ path }) => path);
+}
+
+/** The check's own files at the base: scripts that it names, and the recipes of the tools that it runs. */
+export function checkFiles(command: string, checkCwd: string, baseFiles: readonly string[]): string[] {
+  const isRecipe = matcher(recipesOf(command, checkCwd));
+  const scripts = checkScripts(command, checkCwd, new Set(baseFiles));
+  return [...new Set([...scripts, ...baseFiles.filter(isRecipe)])];
+}
+
+const commandStart = /[;&|()]+|\$\(|\b(?:then|do|else|exec|time|sudo|env)\b/;
+const toolName =
+  /^(?:\.\/)?(g?make|just|task|go-task|rake|rspec|tox|nox|ctest|mvnw|gradlew|ninja|npm|npx|pnpm|yarn|bun|bunx|node|jest|vitest|mocha|ava|tap|c8|nyc)$/;
+
+/** The commands of a script or recipe that run a tool with recipes or settings of its own. */
+export function toolCommands(content: string): string[] {
+  return content
+    .replaceAll("\\\n", " ")
+    .split("\n")
+    .filter((line) => !/^\s*#/.test(line))
+    .flatMap((line) => line.split(commandStart))
+    .map((command) => command.trim().replace(/^([@+-]\s*)?(\w+=\S*\s+)*/, ""))
+    .filter((command) => toolName.test(command.split(/\s/)[0]?.split("/").at(-1) ?? ""));
 }
 
 /** Tracked files that a word of the command names: from the check's directory, a `cd`'s, or the root. */

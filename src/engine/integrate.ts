@@ -3,7 +3,7 @@
 import type { Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
-import { baselineHadNoTests } from "./iteration.ts";
+import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
 import { archiveRef, loopRef, trailers, type Parts } from "./parts.ts";
 import { judge, type Verdict } from "./verdict.ts";
@@ -155,7 +155,7 @@ async function runJudge(
       commit: squashed.commit,
       tree: squashed.tree,
       mayChange: loop.context.may_change,
-      baselineHadNoTests: baselineHadNoTests(parts, loop.root_id),
+      baseline: await baselineOf(parts, workspace, loop.root_id, squashed.tip),
     },
     {
       workspace,

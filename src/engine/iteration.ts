@@ -5,6 +5,7 @@ import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { inheritedContext } from "./artifacts.ts";
+import { baselineOf } from "./baseline.ts";
 import { assertWithinBounds } from "./bounds.ts";
 import { manifestKey, runSetup } from "./check.ts";
 import { converse, type Conversation } from "./conversation.ts";
@@ -233,7 +234,7 @@ async function validate(
       commit: commit.commit,
       tree: commit.tree,
       mayChange: loop.context.may_change,
-      baselineHadNoTests: baselineHadNoTests(parts, loop.root_id),
+      baseline: await baselineOf(parts, workspace, loop.root_id, base),
     },
     {
       workspace,
@@ -269,12 +270,6 @@ async function validate(
       diffstat: await repository.diffstat(base, commit.commit),
     },
   };
-}
-
-export function baselineHadNoTests(parts: Parts, rootId: string): boolean {
-  return parts.store
-    .evidence(rootId)
-    .some((one) => one.stage === "baseline" && one.checks.some((check) => check.ending === "zero_tests"));
 }
 
 function endingText(conversation: Conversation): string {

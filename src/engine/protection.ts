@@ -2,11 +2,20 @@
 import { posix } from "node:path";
 import {
   holdsSettings,
+  newPackageSteers,
   onlyDependenciesChanged,
   packageScripts,
   packageScriptsChanged,
 } from "../domain/manifests.ts";
-import { classifyChanges, matcher, type Classes } from "../domain/protected.ts";
+import {
+  checkFiles,
+  classifyChanges,
+  matcher,
+  newTests,
+  toolCommands,
+  type Classes,
+} from "../domain/protected.ts";
+import { canSteer } from "../domain/steering.ts";
 import type { Run } from "../domain/run.ts";
 import type { FileChange, Repository } from "./ports.ts";
 
@@ -22,33 +31,82 @@ export interface ProtectionRequest {
 
 /** Programs that read package.json when a check runs them. */
 const readsPackageJson = /\b(npm|npx|pnpm|pnpx|yarn|bun|bunx|node|jest|vitest|mocha|ava|tap|c8|nyc)\b/;
+/** The check's scripts are followed this far: a Makefile that runs a script that runs npm. */
+const nestingMax = 3;
+const nestedFilesMax = 20;
 
 export async function classifyWork(request: ProtectionRequest): Promise<Classes> {
   const { repository, run, base, changes } = request;
   const command = run.config.validation.command ?? "";
+  const configured = run.config.validation.protected;
   const mayChange = [...request.mayChange, ...run.may_change];
+  const permitted = matcher(mayChange);
+  const baseFiles = await repository.files(base);
+  const nested = await nestedCommands(request, command, baseFiles);
+  const commands = [command, ...nested];
   const manifest = posix.join(run.check_cwd, "package.json");
-  const indirect = packageScripts((await repository.read(base, manifest)) ?? "", command);
+  const packageJson = (await repository.read(base, manifest)) ?? "";
   const classes = classifyChanges({
     changes,
-    baseFiles: await repository.files(base),
+    baseFiles,
     command,
-    indirect,
+    indirect: commands.flatMap((each) => packageScripts(packageJson, each)),
+    nested,
     checkCwd: run.check_cwd,
-    configured: run.config.validation.protected,
+    configured,
     mayChange,
   });
   const needSecondRun: string[] = [];
   for (const path of classes.needSecondRun)
     if (!(await onlyDependencies(request, path))) needSecondRun.push(path);
-  const scripts = readsPackageJson.test(command) ? await changedScripts(request) : [];
-  const permitted = matcher(mayChange);
+  const added = await addedSteering(request, newTests({ changes, configured }), baseFiles);
+  needSecondRun.push(...added.filter((path) => !permitted(path) && !needSecondRun.includes(path)));
+  const scripts = commands.some((each) => readsPackageJson.test(each)) ? await changedScripts(request) : [];
   const refused = scripts.filter((path) => !permitted(path)).map((path) => `${path} (its scripts)`);
   return {
     needSecondRun,
     forbidden: [...classes.forbidden, ...refused],
     allowed: [...classes.allowed, ...scripts.filter(permitted)],
   };
+}
+
+/** Commands that the check's scripts and recipes run, as they are at the base. */
+async function nestedCommands(
+  { repository, run, base }: ProtectionRequest,
+  command: string,
+  baseFiles: readonly string[],
+): Promise<string[]> {
+  const seen = new Set<string>();
+  const found: string[] = [];
+  let level = [command];
+  for (let depth = 0; depth < nestingMax && level.length > 0; depth++) {
+    const files = level.flatMap((each) => checkFiles(each, run.check_cwd, baseFiles));
+    level = [];
+    for (const file of files) {
+      if (seen.has(file) || seen.size >= nestedFilesMax) continue;
+      seen.add(file);
+      level.push(...toolCommands((await repository.read(base, file)) ?? ""));
+    }
+    found.push(...level);
+  }
+  return found;
+}
+
+/** New files that can change what the tests do that were there before. */
+async function addedSteering(
+  { repository, commit, changes }: ProtectionRequest,
+  tests: readonly string[],
+  baseFiles: readonly string[],
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of tests) if (canSteer((await repository.read(commit, path)) ?? "")) found.push(path);
+  for (const { status, path } of changes) {
+    if (status !== "added" || posix.basename(path) !== "package.json") continue;
+    const directory = posix.dirname(path);
+    const isAbove = directory === "." || baseFiles.some((file) => file.startsWith(`${directory}/`));
+    if (isAbove && newPackageSteers((await repository.read(commit, path)) ?? "")) found.push(path);
+  }
+  return found;
 }
 
 async function onlyDependencies({ repository, base, commit }: ProtectionRequest, path: string) {

@@ -1,7 +1,11 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
 import type { CheckResult } from "../domain/evidence.ts";
+import { newTests, type Classes } from "../domain/protected.ts";
+import { fewerTests } from "../domain/test-counts.ts";
+import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
+import type { FileChange } from "./ports.ts";
 import { classifyWork } from "./protection.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -20,67 +24,122 @@ export interface Work {
   tree: string;
   /** Globs of protected files that this loop may change. */
   mayChange: readonly string[];
-  /** The baseline's result on this base: a second run without tests is only no verdict where it had none either. */
-  baselineHadNoTests: boolean;
+  baseline: Baseline;
 }
 
 type Checks = Omit<CheckOptions, "treeish" | "tree" | "variant">;
 
+interface Judging {
+  workspace: Workspace;
+  work: Work;
+  checks: Checks;
+  changes: readonly FileChange[];
+  classes: Classes;
+  verdict: Verdict;
+}
+
 export async function judge(workspace: Workspace, work: Work, checks: Checks): Promise<Verdict> {
   const { repository, run } = workspace;
-  const result: Verdict = { passed: false, layer: "format", feedback: "", checks: [], protectedChanged: [] };
+  const verdict: Verdict = { passed: false, layer: "format", feedback: "", checks: [], protectedChanged: [] };
   const changes = await repository.changes(work.base, work.commit);
   if (changes.length === 0) {
-    return { ...result, feedback: "Nothing was changed: the worktree is as it was. Do the task, then stop." };
-  }
-  const command = run.config.validation.command;
-  const classes = await classifyWork({ ...work, repository, run, changes });
-  const { forbidden } = classes;
-  if (forbidden.length > 0) {
     return {
-      ...result,
+      ...verdict,
+      feedback: "Nothing was changed: the worktree is as it was. Do the task, then stop.",
+    };
+  }
+  const classes = await classifyWork({ ...work, repository, run, changes });
+  if (classes.forbidden.length > 0) {
+    return {
+      ...verdict,
       layer: "protected",
       feedback:
-        `These files decide whether the work is right and must not be changed by it: ${forbidden.join(", ")}. ` +
+        `These files decide whether the work is right and must not be changed by it: ${classes.forbidden.join(", ")}. ` +
         "Put them back as they were and solve the task in other files.",
     };
   }
-  const candidate =
-    command === null
-      ? null
-      : await runCheck(command, { ...checks, treeish: work.commit, tree: work.tree, variant: "candidate" });
-  if (candidate) result.checks.push(candidate);
-  if (candidate && !candidate.passed)
-    return { ...result, layer: "check", feedback: feedbackOf(candidate, checks) };
-
-  result.protectedChanged = [...classes.needSecondRun, ...classes.allowed].sort();
-  if (command !== null && classes.needSecondRun.length > 0) {
-    const second = await checkWithProtectedAtBase(command, workspace, work, classes.needSecondRun, checks);
-    result.checks.push(second);
-    const noVerdict = second.ending === "zero_tests" && work.baselineHadNoTests;
-    if (!second.passed && !noVerdict && run.config.protected.on_change === "refuse") {
-      return {
-        ...result,
-        layer: "protected",
-        feedback:
-          `The check passes only with your changes to existing tests or their configuration (${classes.needSecondRun.join(", ")}). ` +
-          "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +
-          `the code pass them; new test files are welcome.\n\n${outputOf(second, checks)}`,
-      };
-    }
+  const judging = { workspace, work, checks, changes, classes, verdict };
+  const { command } = run.config.validation;
+  const layers = command === null ? [] : [candidate, protectedAtBase, newTestsOnBase];
+  for (const layer of layers) {
+    const refused = await layer(command ?? "", judging);
+    if (refused) return { ...verdict, ...refused };
   }
-  return { ...result, passed: true, layer: "check" };
+  return {
+    ...verdict,
+    passed: true,
+    layer: "check",
+    protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
+  };
 }
 
-async function checkWithProtectedAtBase(
-  command: string,
-  workspace: Workspace,
-  work: Work,
-  paths: string[],
-  checks: Checks,
-): Promise<CheckResult> {
+type Refused = Pick<Verdict, "layer" | "feedback">;
+
+/** The check on the work as it was committed. */
+async function candidate(command: string, judging: Judging): Promise<Refused | null> {
+  const { work, checks, classes, verdict } = judging;
+  const ran = await runCheck(command, {
+    ...checks,
+    treeish: work.commit,
+    tree: work.tree,
+    variant: "candidate",
+  });
+  // Where tests were removed, the second run counts; where that is permitted, nothing is to be counted.
+  const mayHaveFewer = classes.needSecondRun.length + classes.allowed.length > 0;
+  const result = mayHaveFewer ? ran : counted(ran, work.baseline);
+  verdict.checks.push(result);
+  return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
+}
+
+/** The check again with the protected files as they were, where they were changed or a new one can steer. */
+async function protectedAtBase(command: string, judging: Judging): Promise<Refused | null> {
+  const { workspace, work, checks, classes, verdict } = judging;
+  const paths = classes.needSecondRun;
+  if (paths.length === 0) return null;
   const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, paths);
-  return runCheck(command, { ...checks, treeish: tree, tree, variant: "protected_at_base" });
+  const ran = await runCheck(command, { ...checks, treeish: tree, tree, variant: "protected_at_base" });
+  const second = classes.allowed.length > 0 ? ran : counted(ran, work.baseline);
+  verdict.checks.push(second);
+  const noVerdict = second.ending === "zero_tests" && work.baseline.hadNoTests;
+  if (second.passed || noVerdict || workspace.run.config.protected.on_change === "allow") return null;
+  return {
+    layer: "protected",
+    feedback:
+      `The check passes only with your changes to existing tests or their configuration, or with new files that can change what other tests do (${paths.join(", ")}). ` +
+      "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +
+      `the code pass them; new test files are welcome.\n\n${feedbackOf(second, checks)}`,
+  };
+}
+
+/** `validation.new_tests_must_fail_on_base`: the new tests alone make the check fail on the code before. */
+async function newTestsOnBase(command: string, judging: Judging): Promise<Refused | null> {
+  const { workspace, work, checks, changes, verdict } = judging;
+  const { validation } = workspace.run.config;
+  const { onBase } = work.baseline;
+  if (!validation.new_tests_must_fail_on_base) return null;
+  const paths = newTests({ changes, configured: validation.protected });
+  // Where the check failed before, it fails with any new tests too.
+  if (paths.length === 0 || (onBase !== null && !onBase.passed && onBase.ending !== "zero_tests"))
+    return null;
+  const tree = await workspace.repository.treeWithPathsFrom(work.base, work.commit, paths);
+  const result = await runCheck(command, { ...checks, treeish: tree, tree, variant: "new_tests_on_base" });
+  verdict.checks.push(result);
+  if (!result.passed && result.ending !== "zero_tests") return null;
+  return {
+    layer: "check",
+    feedback:
+      `Your new tests (${paths.join(", ")}) pass without your change: run on the code as it was before, the check succeeds too. ` +
+      "They would not notice if the change were missing. Write tests that fail on the old code and pass on yours.",
+  };
+}
+
+/** A run of the tests that executed fewer than it did on the code before was ended early, or hides some. */
+function counted(result: CheckResult, { onBase }: Baseline): CheckResult {
+  if (!result.passed || onBase === null) return result;
+  const fewer = fewerTests(onBase.output, result.output);
+  if (fewer === null) return result;
+  const note = `\n[loopr: ${fewer.now} tests were executed; on the code before the change it was ${fewer.before}]\n`;
+  return { ...result, ending: "fewer_tests", passed: false, output: result.output + note };
 }
 
 /** What a failed check says to the next iteration. */
@@ -98,6 +157,8 @@ function headline(result: CheckResult): string {
       return `The set-up \`${result.command}\` failed (exit code ${result.exit_code ?? "none"}).`;
     case "zero_tests":
       return `The check \`${result.command}\` exited 0 but executed no test; that proves nothing.`;
+    case "fewer_tests":
+      return `The check \`${result.command}\` exited 0, but executed fewer tests than it does on the code before your change. Something ends the run of the tests early, or hides or skips some; all of them have to run.`;
     case "not_runnable":
     case "exited":
       return `The check \`${result.command}\` failed with exit code ${result.exit_code ?? "none"}.`;
