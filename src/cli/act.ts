@@ -1,5 +1,6 @@
 // loopr pause, resume, cancel, delete, merge: a person acts on a loop, and on a root on its whole run.
 import type { Client } from "../client/types.ts";
+import { LooprError } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { showOutcome, startTelling } from "./conclude.ts";
 import { exitCodes, type CliContext } from "./context.ts";
@@ -44,6 +45,34 @@ export async function resume(
       says: [
         `Resumed ${named(resolved)}: ${stateName(shownState(loop))}${waiting ? `, ${waiting}` : ""}`,
         `  next: loopr watch ${resolved.short(loop.root_id)}`,
+      ],
+    };
+  });
+}
+
+export async function budget(
+  context: CliContext,
+  args: string[],
+  typed: Typed,
+  ports: CliPorts = createPorts(),
+): Promise<number> {
+  const add = Number(typed["add"]);
+  if (!Number.isFinite(add) || add <= 0) {
+    throw new LooprError(
+      "usage",
+      "--add takes a number of US dollars above 0",
+      "such as: loopr budget a1b2 --add 5",
+    );
+  }
+  return act(context, args, ports, async (client, resolved) => {
+    const { loop, short } = resolved;
+    const result = await client.call("loop.budget", { id: loop.id, add_usd: add });
+    const waits = loop.waiting_for === "budget" || loop.run_state === "paused";
+    return {
+      result,
+      says: [
+        `The run of ${named(resolved)} may now cost $${result.budget_usd.toFixed(2)}`,
+        ...(waits ? [`  next: loopr resume ${short(loop.root_id)}`] : []),
       ],
     };
   });

@@ -247,6 +247,13 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
     async () => (await act()).resume,
   );
   does(
+    program
+      .command("budget <id>")
+      .description("raise the bound on a run's cost")
+      .requiredOption("--add <usd>", "by so many US dollars"),
+    async () => (await act()).budget,
+  );
+  does(
     program.command("cancel <id>").description("cancel a loop and its descendants; its branch stays"),
     async () => (await act()).cancel,
   );

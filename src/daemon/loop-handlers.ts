@@ -51,6 +51,10 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.resume(id);
         return { resumed: true };
       },
+      "loop.budget": ({ id, add_usd }) => {
+        const { budget_usd, cost_usd } = engine.raiseBudget(id, add_usd);
+        return { budget_usd, cost_usd };
+      },
       "loop.cancel": async ({ id }) => {
         await engine.cancel(id);
         return { cancelled: true };

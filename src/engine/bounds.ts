@@ -9,10 +9,11 @@ const msPerMinute = 60_000;
 export function assertWithinBounds(loop: Loop, run: Run, runningMs: number): void {
   const { budget } = loop;
   const over = (code: string, used: string) => {
+    const more = code === "budget_run_usd" ? `loopr budget ${run.id} --add 5 raises it; ` : "";
     throw new LooprError(
       code,
       `${loop.loop_type} "${loop.title}" has used up its bound of ${used}`,
-      `loopr resume ${loop.id} grants as much again`,
+      `${more}loopr resume ${run.id} goes on, and grants as much again where it is still used up`,
     );
   };
   if (runningMs >= budget.minutes * msPerMinute)

@@ -257,6 +257,13 @@ export class Engine {
     this.wake();
   }
 
+  /** Raises the bound on the cost of a loop's whole run. */
+  raiseBudget(id: string, addUsd: number): Run {
+    const { root_id } = this.ledger.loop(id);
+    const run = this.ledger.run(root_id);
+    return this.ledger.updateRun(root_id, { budget_usd: Math.max(run.budget_usd, run.cost_usd) + addUsd });
+  }
+
   async cancel(id: string): Promise<void> {
     const stoppable = ["pending", "running", "awaiting_approval", "paused", "rebasing", "stalled", "failed"];
     await this.#forTree(id, { kind: "cancel" }, stoppable);

@@ -127,6 +127,10 @@ export const methods = {
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
   "loop.resume": method(byId, yes("resumed")),
+  "loop.budget": method(
+    () => z.object({ id: z.string(), add_usd: z.number().check(z.positive()) }),
+    () => z.object({ budget_usd: z.number(), cost_usd: z.number() }),
+  ),
   "loop.cancel": method(byId, yes("cancelled")),
   "loop.delete": method(byId, yes("deleted")),
   "loop.events": method(
