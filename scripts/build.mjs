@@ -31,6 +31,13 @@ for (const file of sources)
     .update(file)
     .update("\0")
     .update(readFileSync(join(root, file)));
+
+/** When the newest of the files was changed, as digits; SOURCE_DATE_EPOCH (seconds) overrides it. */
+function newest(paths) {
+  const epoch = Number(process.env.SOURCE_DATE_EPOCH) * 1000;
+  const time = epoch || Math.max(...paths.map((file) => statSync(join(root, file)).mtimeMs));
+  return new Date(time).toISOString().replace(/\D/g, "").slice(0, 14);
+}
 const version = option("--version") ?? JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 mkdirSync(join(root, "dist"), { recursive: true });
 const temporary = `${out}.${process.pid}.tmp`;
@@ -51,7 +58,8 @@ const result = spawnSync(
     "--define",
     `LOOPR_VERSION=${JSON.stringify(version)}`,
     "--define",
-    `LOOPR_BUILD=${JSON.stringify(hash.digest("hex").slice(0, 12))}`,
+    // Sorts by age: a client of one version knows by it whether it is newer than the daemon.
+    `LOOPR_BUILD=${JSON.stringify(`${newest(sources)}-${hash.digest("hex").slice(0, 12)}`)}`,
     "--outfile",
     temporary,
   ],

@@ -1,7 +1,7 @@
 // loopr daemon start | stop | restart
 import { credentialsFrom } from "../client/credentials.ts";
-import { establish } from "../client/establish.ts";
 import { stopDaemon, type Stopped } from "../client/stop.ts";
+import { establishNewest } from "../client/upgrade.ts";
 import { LooprError } from "../lib/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import type { Action, Roles } from "./program.ts";
@@ -32,7 +32,7 @@ export const daemonRestart: Action = async (context) => {
 };
 
 async function start(context: CliContext): Promise<void> {
-  const { connection, server, started } = await establish({
+  const { connection, server, started } = await establishNewest({
     ...dialOptions(),
     autoStart: true,
     onProgress: (text) => context.note(text),

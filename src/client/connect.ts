@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts";
 import { credentialsFrom } from "./credentials.ts";
 import { establish, type Established, type EstablishOptions } from "./establish.ts";
 import type { Client, ConnectionState, ConnectOptions } from "./types.ts";
+import { establishNewest } from "./upgrade.ts";
 
 /** A daemon answers everything but chat within 30 s. */
 const callTimeoutMs = 60_000;
@@ -26,7 +27,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     autoStart: options.autoStart,
     onProgress: options.onProgress ?? (() => {}),
   };
-  return new ReconnectingClient(wanted, options.reconnect ?? false, await establish(wanted));
+  return new ReconnectingClient(wanted, options.reconnect ?? false, await establishNewest(wanted));
 }
 
 class ReconnectingClient implements Client {

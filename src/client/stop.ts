@@ -20,6 +20,8 @@ const progressEveryMs = 1_000;
 const pollMs = 20;
 
 export interface StopOptions extends DialOptions {
+  /** Only the daemon of this name: another one that has taken its place is left alone. */
+  nonce?: string;
   onProgress: (text: string) => void;
 }
 
@@ -32,6 +34,10 @@ export async function stopDaemon(options: StopOptions): Promise<Stopped> {
   const dialled = await dialOrHung(options);
   if (dialled.kind === "absent" && !isDaemonLockHeld(dataDir)) return { kind: "not_running" };
   const target = dialled.kind === "connected" ? dialled.server : await identityOf(dataDir);
+  if (options.nonce !== undefined && target?.nonce !== options.nonce) {
+    if (dialled.kind === "connected") dialled.connection.close();
+    return { kind: "not_running" };
+  }
   const progress = progressReporter(options.onProgress, target, startedAtMs);
   try {
     if (dialled.kind === "connected") await request(dialled);

@@ -3,5 +3,5 @@ declare const LOOPR_VERSION: string | undefined;
 declare const LOOPR_BUILD: string | undefined;
 
 export const version = typeof LOOPR_VERSION === "string" ? LOOPR_VERSION : "0.0.0-dev";
-/** Hash of the sources that this executable was built from: tells builds of one version apart. */
+/** `<time of the newest source, in digits>-<hash of the sources>`: tells builds of one version apart, and their age. */
 export const build = typeof LOOPR_BUILD === "string" ? LOOPR_BUILD : "dev";

@@ -79,7 +79,7 @@ export async function checkDaemon(env: Environment): Promise<Finding> {
     probe.connection.close();
     const detail = `running (PID ${server.pid}), version ${server.version} (${server.build})`;
     if (server.version === version && server.build === build) return ok("daemon", detail);
-    return warn("daemon", `${detail}, which is not this one`, "loopr daemon restart, when no loop runs");
+    return warn("daemon", `${detail}, which is not this one`, "loopr daemon restart --when-idle");
   } catch (error) {
     return failed("daemon", error);
   }
