@@ -22,6 +22,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   ping: "Answered at once, whatever else goes on.",
   status: "The daemon's own state.",
   shutdown: "Checkpoints the running loops, then ends. `now` does not wait for them.",
+  "daemon.drain":
+    "Before a planned restart: running iterations come to their end, and no other begins. Asked again and again until nothing is at work; 10 s after the last time, or with `cancel`, everything goes on.",
   subscribe: "Events from here on; with `since` (a `seq`) the missed ones first, or `stream.gap`.",
   unsubscribe: "No more events.",
   "loop.list": "Loops, newest `updated_at` first. `project` is a directory or a project's hash.",

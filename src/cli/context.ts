@@ -117,6 +117,7 @@ export function exitCodeOf(error: unknown): number {
     return exitCodes.unresponsive;
   }
   if (code === "waiting") return exitCodes.waiting;
+  if (code === "interrupted") return exitCodes.interrupted;
   if (error instanceof RpcError && error.code === rpcCodes.invalidParams) return exitCodes.usage;
   return exitCodes.failed;
 }

@@ -24,7 +24,8 @@ export const daemonStop: Action = async (context) => {
   return exitCodes.done;
 };
 
-export const daemonRestart: Action = async (context) => {
+export const daemonRestart: Action = async (context, _args, options) => {
+  if (options["whenIdle"] === true) await drain(context);
   const stopped = await stop(context);
   if (stopped.kind === "stopped") context.say(`The daemon${pidOf(stopped.pid)} has stopped.`);
   await start(context);
@@ -47,8 +48,24 @@ async function start(context: CliContext): Promise<void> {
   }
 }
 
+async function drain(context: CliContext): Promise<void> {
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.on("SIGINT", onInterrupt);
+  try {
+    const { drainDaemon } = await import("../client/drain.ts");
+    await drainDaemon(stopOptions(context), interrupt.signal);
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
+}
+
 function stop(context: CliContext): Promise<Stopped> {
-  return stopDaemon({ ...dialOptions(), onProgress: (text) => context.note(text) });
+  return stopDaemon(stopOptions(context));
+}
+
+function stopOptions(context: CliContext) {
+  return { ...dialOptions(), onProgress: (text: string) => context.note(text) };
 }
 
 function dialOptions() {

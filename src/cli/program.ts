@@ -128,7 +128,10 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
     async () => (await import("./daemon-log.ts")).daemonLogs,
   );
   does(
-    daemon.command("restart").description("stop, then start"),
+    daemon
+      .command("restart")
+      .description("stop, then start; running loops go on from their last checkpoints")
+      .option("--when-idle", "wait for the next checkpoints first, so that no iteration is interrupted"),
     async () => (await import("./daemon.ts")).daemonRestart,
   );
 

@@ -20,6 +20,7 @@ import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
 import { Keyring } from "./keyring.ts";
+import { drainHandler } from "./drain.ts";
 import { loopHandlers } from "./loop-handlers.ts";
 import type { EphemeralEvent, Services } from "./ports.ts";
 import { createRunnerHost } from "./runner-host.ts";
@@ -107,29 +108,32 @@ export function createServices(options: ServiceOptions): Services {
   });
 
   return {
-    handlers: loopHandlers({
-      engine,
-      store,
-      git,
-      dataDir,
-      keyring,
-      keyEnvironment,
-      startedAt,
-      now: Date.now,
-      // A sandbox that works goes on working; one that does not may be mended at any time.
-      probeSandbox: async () => {
-        probe ??= probeSandbox();
-        const result = await probe;
-        if (!result.ok) probe = null;
-        return result;
-      },
-      rebindCredentials: (rootId, caller) => {
-        const run = engine.ledger.run(rootId);
-        if (run.credentials === null || keyOf(run) !== null) return;
-        const key = resolveCredentials(run.config, caller.credentials, keyEnvironment);
-        if (key !== null) engine.ledger.updateRun(rootId, { credentials: keyring.add(key) });
-      },
-    }),
+    handlers: {
+      "daemon.drain": drainHandler(engine),
+      ...loopHandlers({
+        engine,
+        store,
+        git,
+        dataDir,
+        keyring,
+        keyEnvironment,
+        startedAt,
+        now: Date.now,
+        // A sandbox that works goes on working; one that does not may be mended at any time.
+        probeSandbox: async () => {
+          probe ??= probeSandbox();
+          const result = await probe;
+          if (!result.ok) probe = null;
+          return result;
+        },
+        rebindCredentials: (rootId, caller) => {
+          const run = engine.ledger.run(rootId);
+          if (run.credentials === null || keyOf(run) !== null) return;
+          const key = resolveCredentials(run.config, caller.credentials, keyEnvironment);
+          if (key !== null) engine.ledger.updateRun(rootId, { credentials: keyring.add(key) });
+        },
+      }),
+    },
     events: store,
     onEphemeral: (listener) => {
       listeners.add(listener);

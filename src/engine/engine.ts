@@ -28,10 +28,11 @@ export class Engine {
   readonly #tasks = new Map<string, Task>();
   readonly #integrator: Integrator;
   #stopping = false;
+  #held = false;
 
   constructor(options: EngineOptions & { limits: ScheduleLimits }) {
     this.ledger = new Ledger(options.store, options.clock);
-    this.parts = { ...options, ledger: this.ledger };
+    this.parts = { ...options, ledger: this.ledger, isHeld: () => this.#held };
     this.#limits = options.limits;
     this.verifier = new Verifier(this.parts);
     this.#integrator = new Integrator(this.parts, () => {
@@ -88,8 +89,15 @@ export class Engine {
 
   // ------------------------------------------------------------ scheduling
 
+  /** While held, running iterations come to their end and nothing starts. Returns what is still at work. */
+  hold(held: boolean): { running: number; integrating: number } {
+    this.#held = held;
+    this.wake();
+    return { running: this.#tasks.size, integrating: this.#integrator.runsAtWork };
+  }
+
   wake(): void {
-    if (this.#stopping) return;
+    if (this.#stopping || this.#held) return;
     const live = this.ledger.all();
     for (const loop of schedule(live, this.#limits, this.parts.clock.now())) {
       if (this.#tasks.has(loop.id)) continue; // its last task is still ending; that wakes us again
@@ -149,6 +157,11 @@ export class Engine {
   async #endTask(id: string, end: TaskEnd): Promise<void> {
     if (end.kind === "pass") {
       this.#passed(id);
+      return;
+    }
+    if (end.kind === "held") {
+      const loop = this.ledger.loop(id);
+      if (loop.status === "running") this.#interrupt(loop);
       return;
     }
     const event: LoopEvent = end;

@@ -38,6 +38,10 @@ export class Integrator {
     await Promise.all(this.#chains.values());
   }
 
+  get runsAtWork(): number {
+    return this.#chains.size;
+  }
+
   /** Resolves when the steps queued for a run have been done. */
   async settled(rootId: string): Promise<void> {
     await this.#chains.get(rootId);

@@ -32,6 +32,8 @@ export interface EngineOptions {
 
 export interface Parts extends EngineOptions {
   ledger: Ledger;
+  /** The daemon is about to be replaced: no further iteration begins. */
+  isHeld(): boolean;
 }
 
 export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> {

@@ -16,7 +16,9 @@ export type TaskEnd =
   | { kind: "pass" }
   | { kind: "fail"; failure: Failure }
   | { kind: "stall"; failure: Failure }
-  | { kind: "pause"; waitingFor: string; failure: Failure };
+  | { kind: "pause"; waitingFor: string; failure: Failure }
+  /** Between two iterations, because the engine is held. */
+  | { kind: "held" };
 
 /** The same failure on the same tree this often is no progress. */
 const sameFailuresMax = 3;
@@ -96,6 +98,7 @@ async function iterations(
   const runningBefore = ledger.loop(id).context.running_ms;
   const runningMs = () => runningBefore + parts.clock.now() - startedAt;
   for (;;) {
+    if (parts.isHeld()) return { kind: "held" };
     const loop = ledger.loop(id);
     const last = store.iterations(id).at(-1);
     const again =

@@ -96,6 +96,11 @@ export const methods = {
     true,
   ),
   shutdown: method(() => z.object({ mode: optional(z.enum(["graceful", "now"])) }), yes("stopping")),
+  "daemon.drain": method(
+    () => z.object({ cancel: optional(z.boolean()) }),
+    () => z.object({ running: z.number(), integrating: z.number() }),
+    true,
+  ),
   subscribe: method(
     () => z.object({ since: optional(z.int().check(z.nonnegative())), loop_id: optional(z.string()) }),
     () => z.object({ subscribed: z.literal(true), seq: z.number() }),

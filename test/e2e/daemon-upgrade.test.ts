@@ -1,9 +1,11 @@
 // Two versions installed: the newer one replaces an idle daemon, once, and nobody is ever replaced by an older.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { isAlive, until, withHome, type Home, type RunResult } from "../support/harness.ts";
-import { hang } from "../support/model-server.ts";
+import { hang, text, tool, type Handler } from "../support/model-server.ts";
 import { buildVersion, type OtherBuild } from "../support/other-build.ts";
-import { withRuns } from "../support/runs.ts";
+import { goodGreet, json, withRuns } from "../support/runs.ts";
+import { wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
 const newVersion = "9.0.0";
@@ -154,6 +156,135 @@ describe("a daemon that works", () => {
         expect(result.stderr).toContain("`loopr daemon restart --when-idle`");
         expect((await status(home)).pid).toBe(pid);
         expect(server.requests).toHaveLength(1);
+      }),
+    limitMs,
+  );
+});
+
+/** Answers only when told to: what "the model is thinking" looks like. */
+class Thinking {
+  #release: (() => void) | null = null;
+  #asked = 0;
+  readonly #wanted: (n: number) => boolean;
+
+  constructor(wanted: (n: number) => boolean) {
+    this.#wanted = wanted;
+  }
+
+  async answer(n: number): Promise<void> {
+    if (!this.#wanted(n)) return;
+    this.#asked += 1;
+    await new Promise<void>((resolve) => (this.#release = resolve));
+  }
+
+  async reached(): Promise<void> {
+    await until(() => this.#asked > 0, 20_000, "the model to be asked");
+  }
+
+  end(): void {
+    this.#release?.();
+  }
+}
+
+interface IterationRecord {
+  iteration: number;
+  outcome: string;
+}
+
+const task = ["run", "--depth", "code", "--check", "sh test.sh", "--yes", "--json"];
+
+describe("daemon restart --when-idle", () => {
+  test(
+    "lets the running iteration end, starts no other, restarts, and the loop goes on to its end",
+    async () => {
+      const thinking = new Thinking((n) => n === 0);
+      // The first iteration writes the wrong word; the second, in the next daemon, the right one.
+      const handler: Handler = async (request, n) => {
+        await thinking.answer(n);
+        const iteration = request.prompt.includes("FAIL: greet said") ? 2 : 1;
+        if (request.turn > 0 || request.tools.includes("create_plan")) return [text("Done.")];
+        return [
+          tool("write_file", { path: "greet.sh", content: iteration === 2 ? goodGreet : "echo wrong\n" }),
+        ];
+      };
+      await withRuns(handler, async ({ home, loopr, server, repo, env }) => {
+        const client = home.start([...task, "Greet the world"], { cwd: repo.dir, env });
+        await thinking.reached();
+        const before = await status(home);
+
+        const restart = home.spawn(newer.path, ["daemon", "restart", "--when-idle"], { cwd: repo.dir, env });
+        await until(() => restart.stderr().includes("waiting for the next checkpoints"), 10_000);
+        expect(restart.stderr()).toContain("1 loop is running\n  code ");
+        // Nothing new begins meanwhile: this one waits for the next daemon.
+        const other = await loopr(["plan", "--check", "sh test.sh", "Another", "--json"]);
+        const { id } = json(other) as { id: string };
+        const listed = await loopr(["status", id, "--json"]);
+        expect(json(listed)).toMatchObject({ status: "pending", iteration: 0 });
+        expect((await status(home)).pid).toBe(before.pid);
+        expect(server.requests).toHaveLength(1);
+
+        thinking.end();
+        expect(await restart.wait()).toMatchObject({ code: 0 });
+        const after = await status(home);
+        expect(after.pid).not.toBe(before.pid);
+        expect(after.version).toBe(newVersion);
+
+        const result = await client.wait(45_000);
+        expect(result.code).toBe(0);
+        expect(repo.read("greet.sh")).toBe(goodGreet);
+        const loop = json(result) as { id: string };
+        const socket = await wire(join(home.dir, "daemon.sock"));
+        const { iterations } = (await socket.call("loop.iterations", { id: loop.id })).result as {
+          iterations: IterationRecord[];
+        };
+        socket.close();
+        // Not one of them was interrupted, and none was made twice.
+        expect(iterations.map((one) => [one.iteration, one.outcome])).toEqual([
+          [1, "failed"],
+          [2, "passed"],
+        ]);
+        await until(async () => json(await loopr(["status", id, "--json"]))["iteration"] !== 0, 20_000);
+      });
+    },
+    limitMs,
+  );
+
+  test(
+    "left by Ctrl-C: the daemon goes on as before, and so does what waits in it",
+    async () => {
+      const thinking = new Thinking((n) => n === 0);
+      const handler: Handler = async (request, n) => {
+        await thinking.answer(n);
+        if (request.turn > 0 || request.tools.includes("create_plan")) return [text("Done.")];
+        return [tool("write_file", { path: "greet.sh", content: goodGreet })];
+      };
+      await withRuns(handler, async ({ home, loopr, server, repo, env }) => {
+        const client = home.start([...task, "Greet the world"], { cwd: repo.dir, env });
+        await thinking.reached();
+        const { pid } = await status(home);
+        const restart = home.start(["daemon", "restart", "--when-idle"], { cwd: repo.dir, env });
+        await until(() => restart.stderr().includes("waiting for the next checkpoints"), 10_000);
+        expect((await loopr(["plan", "--check", "sh test.sh", "Another"])).code).toBe(0);
+        expect(server.requests).toHaveLength(1);
+        restart.kill("SIGINT");
+        expect(await restart.wait()).toMatchObject({ code: 130 });
+        await until(() => server.requests.length > 1, 20_000, "the loop that waited to begin");
+        thinking.end();
+        expect(await client.wait(45_000)).toMatchObject({ code: 0 });
+        expect((await status(home)).pid).toBe(pid);
+      });
+    },
+    limitMs,
+  );
+
+  test(
+    "where nothing runs, or no daemon, is a restart",
+    () =>
+      withHome(async (home) => {
+        expect(await home.ok(["daemon", "restart", "--when-idle"])).toContain("is running");
+        const first = home.daemonPid();
+        expect(await home.ok(["daemon", "restart", "--when-idle"])).toContain(`(PID ${first}) has stopped`);
+        expect(home.daemonPid()).not.toBe(first);
       }),
     limitMs,
   );
