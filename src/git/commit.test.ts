@@ -126,6 +126,17 @@ describe("commitAll", () => {
     expect(await repository.resolve(ref)).toBe(head);
   });
 
+  test("a link in the place of a directory: its files are gone, whatever is found behind it", async () => {
+    fixture.write(worktree, { "src/b.txt": "b\n" });
+    const before = await commit();
+    renameSync(join(worktree, "src"), join(worktree, "real"));
+    symlinkSync("real", join(worktree, "src"));
+    const made = await repository.commitAll(worktree, { parent: before.commit, ref, message: "m", author });
+    expect(await repository.files(made.commit)).toContain("real/b.txt");
+    expect(await repository.files(made.commit)).toContain("src");
+    expect(await repository.files(made.commit)).not.toContain("src/b.txt");
+  });
+
   test("the parent is the one that is named, whatever a job did with HEAD, index and branches", async () => {
     fixture.git(worktree, "checkout", "--quiet", "-b", "job");
     fixture.write(worktree, {

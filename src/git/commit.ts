@@ -129,7 +129,12 @@ async function stage(
   const submodules = submoduleNames(entries);
   const storable: string[] = [];
   const replaced: string[] = [];
+  const links = new Map<string, boolean>();
   for (const name of names) {
+    if (await isBehindLink(path, name, links)) {
+      replaced.push(name);
+      continue;
+    }
     // A submodule's directory is empty here, and stays the commit that it was.
     const isDirectory = (await lstatOrNull(pathOf(path, name)))?.isDirectory() ?? false;
     if (!isDirectory) storable.push(name);
@@ -144,6 +149,18 @@ async function stage(
   if (storable.length === 0) return;
   const args = ["update-index", "--add", "--remove", "--replace", "-z", "--stdin"];
   await git(args, { ...options, input: joinNames(storable) });
+}
+
+/** A link stands where one of its directories was: what is found behind it is another file. */
+async function isBehindLink(path: string, name: string, known: Map<string, boolean>): Promise<boolean> {
+  for (let end = name.indexOf("/"); end > 0; end = name.indexOf("/", end + 1)) {
+    const directory = name.slice(0, end);
+    const isLink =
+      known.get(directory) ?? (await lstatOrNull(pathOf(path, directory)))?.isSymbolicLink() ?? false;
+    known.set(directory, isLink);
+    if (isLink) return true;
+  }
+  return false;
 }
 
 function submoduleNames(entries: readonly IndexEntry[]): Set<string> {

@@ -1,0 +1,144 @@
+// Work that changes protected files and may: with the plan's or the person's permission, or because the tests
+// as they were pass too. And new tests that have to fail on the code before.
+import { describe, expect, test } from "bun:test";
+import { text, tool, type Handler } from "../support/model-server.ts";
+import { goodGreet, json, withRuns } from "../support/runs.ts";
+
+const files = {
+  "hello.sh": '#!/bin/sh\necho "hello"\n',
+  "hello_test.sh": '[ "$(sh hello.sh)" = "hello" ]\n',
+  "all.sh": 'for t in *_test.sh; do sh "./$t" || exit 1; done\n',
+};
+const rename = [
+  tool("run_command", { command: "mv hello.sh greet.sh && sed -i s/hello.sh/greet.sh/ hello_test.sh" }),
+];
+const code = ["--depth", "code", "--check", "sh all.sh"];
+
+describe("a task that has to change existing tests", () => {
+  test("is refused without permission", async () => {
+    await withRuns(
+      [rename, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const result = await loopr(["run", ...code, "--max-iterations", "1", "Rename", "--yes", "--json"]);
+        expect(result.code).toBe(1);
+        expect(JSON.stringify(json(result)["failure"])).toContain("protected");
+        expect(repo.read("hello.sh")).toContain("hello");
+      },
+      { files },
+    );
+  });
+
+  test("is finished with --may-change, and says so in summary, evidence and note", async () => {
+    await withRuns(
+      [rename, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const args = ["run", ...code, "--may-change", "hello_test.sh", "Rename", "--yes"];
+        const result = await loopr(args);
+        expect(result).toMatchObject({ code: 0 });
+        expect(result.stdout).toContain("protected files changed hello_test.sh");
+        expect(repo.read("hello_test.sh")).toContain("greet.sh");
+        const note = repo.git("notes", "--ref=loopr", "show", "main");
+        expect(note).toContain("Protected-Changed: hello_test.sh");
+      },
+      { files },
+    );
+  });
+
+  test("is finished where the approved plan lists them", async () => {
+    const handler: Handler = ({ tools, turn }) => {
+      if (turn > 0) return [text("Done.")];
+      if (tools.includes("create_plan")) {
+        const spec = { name: "Rename", description: "Rename hello.sh", changes_tests: ["hello_test.sh"] };
+        return [tool("create_plan", { title: "Rename", summary: "Rename it.", specs: [spec] })];
+      }
+      return rename;
+    };
+    await withRuns(
+      handler,
+      async ({ loopr, repo }) => {
+        const result = await loopr(["run", "--check", "sh all.sh", "Rename", "--yes", "--json"]);
+        expect(result).toMatchObject({ code: 0 });
+        expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: ["hello_test.sh"] });
+        expect(repo.read("hello_test.sh")).toContain("greet.sh");
+      },
+      { files },
+    );
+  });
+
+  test("needs none where the tests as they were pass too; the changed ones are reported", async () => {
+    const replies = [
+      [
+        tool("write_file", { path: "hello_test.sh", content: '[ "$(sh hello.sh)" = "hello" ] # exactly\n' }),
+        tool("write_file", { path: "other.sh", content: "echo other\n" }),
+      ],
+      [text("Done.")],
+    ];
+    await withRuns(
+      replies,
+      async ({ loopr, repo }) => {
+        const result = await loopr(["run", ...code, "Another", "--yes", "--json"]);
+        expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: ["hello_test.sh"] });
+        const document = json(await loopr(["evidence", String(json(result)["id"]), "--json"]));
+        expect(document["protected_changed"]).toEqual(["hello_test.sh"]);
+        expect(document["checks"]).toMatchObject([
+          { variant: "baseline" },
+          { variant: "candidate", passed: true },
+          { variant: "protected_at_base", passed: true },
+          { stage: "integration" },
+          { stage: "integration" },
+        ]);
+        expect(repo.read("hello_test.sh")).toContain("exactly");
+      },
+      { files },
+    );
+  });
+});
+
+describe("validation.new_tests_must_fail_on_base", () => {
+  const settings = "validation:\n  new_tests_must_fail_on_base: true\n";
+  const greenFiles = { ...files, ".loopr.yml": settings };
+
+  test("a new test that passes without the change is feedback; one that fails there is accepted", async () => {
+    const replies = [
+      [
+        tool("write_file", { path: "greet.sh", content: goodGreet }),
+        tool("write_file", { path: "greet_test.sh", content: "true\n" }),
+      ],
+      [text("Done.")],
+      [tool("write_file", { path: "greet_test.sh", content: '[ "$(sh greet.sh)" = "hello world" ]\n' })],
+      [text("Done.")],
+    ];
+    await withRuns(
+      replies,
+      async ({ loopr, repo, server }) => {
+        const result = await loopr(["run", ...code, "Greet the world", "--yes", "--json"]);
+        expect(result).toMatchObject({ code: 0 });
+        const third = JSON.stringify(server.requests[2]?.body);
+        expect(third).toContain("Your new tests (greet_test.sh) pass without your change");
+        expect(repo.git("log", "-1", "--format=%B")).toContain("Loopr-Iteration: 2");
+        const document = json(await loopr(["evidence", String(json(result)["id"]), "--json"]));
+        const checks = document["checks"] as { variant: string; passed: boolean }[];
+        const onBase = checks.filter(({ variant }) => variant === "new_tests_on_base");
+        expect(onBase.map(({ passed }) => passed).slice(0, 2)).toEqual([true, false]);
+      },
+      { files: greenFiles },
+    );
+  });
+
+  test("off by default", async () => {
+    const replies = [
+      [
+        tool("write_file", { path: "greet.sh", content: goodGreet }),
+        tool("write_file", { path: "greet_test.sh", content: "true\n" }),
+      ],
+      [text("Done.")],
+    ];
+    await withRuns(
+      replies,
+      async ({ loopr }) => {
+        expect(await loopr(["run", ...code, "Greet the world", "--yes"])).toMatchObject({ code: 0 });
+      },
+      { files },
+    );
+  });
+});
