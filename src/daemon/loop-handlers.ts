@@ -18,6 +18,8 @@ export interface LoopHandlerNeeds extends CreateRunNeeds {
   store: Store;
   git: Git;
   startedAt: number;
+  /** Starts what the first tool call of a run would have to wait for. */
+  warmUp(): void;
   /** Binds a run to the key that the caller holds. */
   rebindCredentials(rootId: string, caller: Caller): void;
 }
@@ -35,6 +37,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       "loop.create_plan": async (params, caller) => {
         const { run, root, bounds } = await createRun(params, caller, needs);
         engine.create(run, root);
+        needs.warmUp();
         return { id: run.id, status: "created", warnings: run.warnings, bounds };
       },
       "loop.start": ({ id }) => {
