@@ -107,15 +107,20 @@ const usageCodes = new Set([
   "bad_commit",
 ]);
 
+/** The daemon could not be reached, or not be started. */
+const unreachedCodes = new Set([
+  "daemon_unresponsive",
+  "daemon_start_failed",
+  "daemon_unreachable",
+  "connection_lost",
+  "socket_taken",
+]);
+
 export function exitCodeOf(error: unknown): number {
   const code = error instanceof LooprError ? error.code : error instanceof RpcError ? error.reason : "";
   if (usageCodes.has(code)) return exitCodes.usage;
   if (code === "version_mismatch") return exitCodes.versionMismatch;
-  if (
-    ["daemon_unresponsive", "daemon_start_failed", "daemon_unreachable", "connection_lost"].includes(code)
-  ) {
-    return exitCodes.unresponsive;
-  }
+  if (unreachedCodes.has(code)) return exitCodes.unresponsive;
   if (code === "waiting") return exitCodes.waiting;
   if (code === "interrupted") return exitCodes.interrupted;
   if (error instanceof RpcError && error.code === rpcCodes.invalidParams) return exitCodes.usage;

@@ -3,7 +3,7 @@ import { credentialsFrom } from "../client/credentials.ts";
 import { stopDaemon, type Stopped } from "../client/stop.ts";
 import { establishNewest } from "../client/upgrade.ts";
 import { LooprError } from "../lib/errors.ts";
-import { exitCodes, type CliContext } from "./context.ts";
+import { exitCodes, reportError, type CliContext } from "./context.ts";
 import type { Action, Roles } from "./program.ts";
 
 export function daemonStart(roles: Roles): Action {
@@ -17,7 +17,12 @@ export function daemonStart(roles: Roles): Action {
 }
 
 export const daemonStop: Action = async (context) => {
-  const stopped = await stop(context);
+  const stopped = await stop(context).catch((error: unknown) => {
+    // There was nothing of ours to stop: not the same as a daemon that cannot be reached.
+    if (error instanceof LooprError && error.code === "socket_taken") reportError(context, error);
+    else throw error;
+  });
+  if (!stopped) return exitCodes.failed;
   if (stopped.kind === "not_running") context.say("The daemon is not running.");
   else context.say(`The daemon${pidOf(stopped.pid)} has stopped.`);
   if (context.json) context.print({ state: "stopped", pid: null, stopped: stopped.kind === "stopped" });

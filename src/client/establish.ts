@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, defaultSocketPath, userHome } from "../lib/paths.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
-import { isIdentityAlive, readIdentity } from "./identity.ts";
+import { liveIdentity, provenDaemon } from "./holder.ts";
+import { readIdentity } from "./identity.ts";
 import { crashLogPath, logPath, tailOf } from "./log-files.ts";
 import type { SpawnOutcome } from "./spawn.ts";
 
@@ -63,8 +64,7 @@ async function start(options: EstablishOptions): Promise<boolean> {
 
 /** A daemon's process lives, and it does not listen: it is on its way up, or on its way down. */
 function isSomeoneStarting(env: DialOptions["env"]): boolean {
-  const identity = readIdentity(defaultDataDir(env));
-  return identity !== null && isIdentityAlive(identity);
+  return liveIdentity(defaultDataDir(env)) !== null;
 }
 
 /** Waits the given time, or until another socket is there than before. */
@@ -112,8 +112,8 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, env: Dia
 
 function gaveUp(env: DialOptions["env"]): LooprError {
   const dataDir = defaultDataDir(env);
-  const identity = readIdentity(dataDir);
-  const who = identity && isIdentityAlive(identity) ? `the daemon (PID ${identity.pid})` : "a daemon";
+  const daemon = provenDaemon(dataDir);
+  const who = daemon ? `the daemon (PID ${daemon.pid})` : "a daemon";
   return new LooprError(
     "daemon_unresponsive",
     `${who} runs, and could not be reached within 10 s${logExcerpt(logPath(dataDir))}`,

@@ -1,12 +1,10 @@
 // Looking at the daemon without ever starting one.
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
-import { isFileLocked } from "../lib/file-lock.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
-import { isIdentityAlive, readIdentity } from "./identity.ts";
+import { isDaemonLockHeld, liveIdentity } from "./holder.ts";
 
 /** A daemon that holds its lock and does not listen is on its way up or down: for that long. */
 const betweenMs = 2_000;
@@ -36,14 +34,4 @@ export async function probeDaemon(options: DialOptions): Promise<Probe> {
     }
     await sleep(pollMs);
   }
-}
-
-/** The daemon of this home as daemon.json names it, if that very process still runs. */
-export function liveIdentity(dataDir: string): DaemonIdentity | null {
-  const identity = readIdentity(dataDir);
-  return identity && isIdentityAlive(identity) ? identity : null;
-}
-
-export function isDaemonLockHeld(dataDir: string): boolean {
-  return isFileLocked(join(dataDir, "daemon.lock"));
 }

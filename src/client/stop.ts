@@ -2,10 +2,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { defaultDataDir } from "../lib/paths.ts";
-import { sendSignal } from "../lib/processes.ts";
-import type { DaemonIdentity } from "../protocol/identity.ts";
+import { processStartTime, sendSignal } from "../lib/processes.ts";
+import type { Result } from "../protocol/methods.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
-import { isDaemonLockHeld, liveIdentity } from "./probe.ts";
+import {
+  isDaemonLockHeld,
+  isDaemonOf,
+  isSameProcess,
+  liveIdentity,
+  lockHolder,
+  lockPathIn,
+  provenDaemon,
+  type ProcessRef,
+} from "./holder.ts";
 
 /** Between the request, SIGTERM and SIGKILL. */
 const escalationMs = 3_000;
@@ -18,6 +27,8 @@ const killedMs = 5_000;
 const progressAfterMs = 5_000;
 const progressEveryMs = 1_000;
 const pollMs = 20;
+/** Looking through all processes for the one that holds the lock costs more. */
+const findPollMs = 200;
 
 export interface StopOptions extends DialOptions {
   /** Only the daemon of this name: another one that has taken its place is left alone. */
@@ -29,16 +40,17 @@ export type Stopped = { kind: "not_running" } | { kind: "stopped"; pid: number |
 
 /** Never starts a daemon. Throws `stop_failed`, or what `dial` throws of a listener that is no daemon of ours. */
 export async function stopDaemon(options: StopOptions): Promise<Stopped> {
-  const dataDir = defaultDataDir(options.env);
   const startedAtMs = Date.now();
   const dialled = await dialOrHung(options);
+  const dataDir = dialled.kind === "connected" ? dialled.server.home : defaultDataDir(options.env);
   if (dialled.kind === "absent" && !isDaemonLockHeld(dataDir)) return { kind: "not_running" };
-  const target = dialled.kind === "connected" ? dialled.server : await identityOf(dataDir);
-  if (options.nonce !== undefined && target?.nonce !== options.nonce) {
+  const target = dialled.kind === "connected" ? targetOf(dialled.server) : await findTarget(dataDir);
+  const nonce = dialled.kind === "connected" ? dialled.server.nonce : liveIdentity(dataDir)?.nonce;
+  if (options.nonce !== undefined && nonce !== options.nonce) {
     if (dialled.kind === "connected") dialled.connection.close();
     return { kind: "not_running" };
   }
-  const progress = progressReporter(options.onProgress, target, startedAtMs);
+  const progress = progressReporter(options.onProgress, target?.pid ?? null, startedAtMs);
   try {
     if (dialled.kind === "connected") await request(dialled);
     const gone = await escalate(dataDir, target, dialled.kind);
@@ -47,17 +59,33 @@ export async function stopDaemon(options: StopOptions): Promise<Stopped> {
     progress.end();
     if (dialled.kind === "connected") dialled.connection.close();
   }
-  throw new LooprError(
-    "stop_failed",
-    `the daemon${target ? ` (PID ${target.pid})` : ""} did not end`,
-    target && isStillNamed(dataDir, target)
-      ? "a process that SIGKILL does not end waits for the kernel, a dead disk perhaps"
-      : `daemon.json does not say which process it is; see who holds it with: fuser '${dataDir}/daemon.lock'`,
-  );
+  throw target?.isProven === true ? unkillable(target) : unproven(dataDir, target);
 }
 
-/** Of `daemon.json`, or of the handshake. */
-type Target = Pick<DaemonIdentity, "pid" | "nonce">;
+/** Who is to be gone at the end. */
+interface Target extends ProcessRef {
+  /** Shown to be the daemon of its home, by more than its own word: it may be signalled. */
+  isProven: boolean;
+}
+
+/** The daemon that has answered is the one that is meant, whatever daemon.json says. */
+function targetOf({ pid, nonce, home }: Result<"initialize">): Target | null {
+  const startTime = processStartTime(pid);
+  if (startTime === null) return null; // Of another PID namespace perhaps: its word is all there is.
+  const isProven = isDaemonOf(pid, home) ?? liveIdentity(home)?.nonce === nonce;
+  return { pid, startTime, isProven };
+}
+
+/** Where none answers. A daemon that has just taken its lock may not be recognised at once. */
+async function findTarget(dataDir: string): Promise<Target | null> {
+  await waitUntil(
+    () => provenDaemon(dataDir) !== null || !isDaemonLockHeld(dataDir),
+    escalationMs,
+    findPollMs,
+  );
+  const found = provenDaemon(dataDir);
+  return found === null ? null : { pid: found.pid, startTime: found.startTime, isProven: true };
+}
 
 /** True once it is gone. */
 async function escalate(
@@ -65,32 +93,29 @@ async function escalate(
   target: Target | null,
   how: "connected" | "hung" | "absent",
 ): Promise<boolean> {
-  const isGone = () => !isStillThere(dataDir, target);
+  const isGone = () => (target ? !isSameProcess(target) : !isDaemonLockHeld(dataDir));
   const steps = [
     [null, { connected: escalationMs, hung: hungMs, absent: 0 }[how]],
     ["SIGTERM", escalationMs],
     ["SIGKILL", killedMs],
   ] as const;
   for (const [signal, waitMs] of steps) {
-    const told = signal === null || signalTarget(dataDir, target, signal);
+    const told = signal === null || signalTarget(target, signal);
     if (await waitUntil(isGone, told ? waitMs : unnamedMs)) return true;
   }
   return false;
 }
 
+/** Hung, too: something else on the socket of a daemon that is known by other proof. */
 async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" }> {
   try {
     return await dial(options);
   } catch (error) {
-    if (error instanceof LooprError && error.code === "daemon_unresponsive") return { kind: "hung" };
-    throw error;
+    if (!(error instanceof LooprError)) throw error;
+    if (error.code === "daemon_unresponsive") return { kind: "hung" };
+    if (error.code !== "socket_taken" || provenDaemon(defaultDataDir(options.env)) === null) throw error;
+    return { kind: "hung" };
   }
-}
-
-/** A daemon that has just taken its lock says in a moment who it is. */
-async function identityOf(dataDir: string): Promise<DaemonIdentity | null> {
-  await waitUntil(() => liveIdentity(dataDir) !== null || !isDaemonLockHeld(dataDir), escalationMs);
-  return liveIdentity(dataDir);
 }
 
 async function request({ connection }: Extract<Dialled, { kind: "connected" }>): Promise<void> {
@@ -102,23 +127,9 @@ async function request({ connection }: Extract<Dialled, { kind: "connected" }>):
   }
 }
 
-/** The process that we saw at the start; a successor that someone started meanwhile is not our business. */
-function isStillThere(dataDir: string, target: Target | null): boolean {
-  const now = liveIdentity(dataDir);
-  if (target && now) return now.nonce === target.nonce;
-  return isDaemonLockHeld(dataDir);
-}
-
-function isStillNamed(dataDir: string, target: Target): boolean {
-  return liveIdentity(dataDir)?.nonce === target.nonce;
-}
-
-/**
- * Only what daemon.json names, and only if the process of that PID was started when it says. False where
- * there is nothing to signal.
- */
-function signalTarget(dataDir: string, target: Target | null, signal: "SIGTERM" | "SIGKILL"): boolean {
-  if (!target || !isStillNamed(dataDir, target)) return false;
+/** False where there is nobody to signal, or nobody who may be. */
+function signalTarget(target: Target | null, signal: "SIGTERM" | "SIGKILL"): boolean {
+  if (!target?.isProven || !isSameProcess(target)) return false;
   try {
     return sendSignal(target.pid, signal);
   } catch (error) {
@@ -131,26 +142,48 @@ function signalTarget(dataDir: string, target: Target | null, signal: "SIGTERM" 
   }
 }
 
-async function waitUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
+function unkillable({ pid }: Target): LooprError {
+  return new LooprError(
+    "stop_failed",
+    `the daemon (PID ${pid}) did not end`,
+    "a process that SIGKILL does not end waits for the kernel, a dead disk perhaps",
+  );
+}
+
+/** Nobody is signalled on suspicion: which process it is, and whether to, the person decides. */
+function unproven(dataDir: string, target: Target | null): LooprError {
+  const holder = target ?? lockHolder(dataDir);
+  const lock = lockPathIn(dataDir);
+  return new LooprError(
+    "daemon_unresponsive",
+    holder
+      ? `process ${holder.pid} did not end, and cannot be shown to be the daemon; it was not signalled`
+      : `a process that holds ${lock} did not end, and cannot be told apart from others`,
+    holder
+      ? `look at it with \`ps -fp ${holder.pid}\`; if it is to end: kill -9 ${holder.pid}`
+      : `\`fuser -v '${lock}'\` names it; if it is to end: kill -9 <its PID>`,
+  );
+}
+
+async function waitUntil(condition: () => boolean, limitMs: number, everyMs = pollMs): Promise<boolean> {
   const deadline = Date.now() + limitMs;
   while (!condition()) {
     if (Date.now() >= deadline) return false;
-    await sleep(pollMs);
+    await sleep(everyMs);
   }
   return true;
 }
 
 function progressReporter(
   say: (text: string) => void,
-  target: Target | null,
+  pid: number | null,
   startedAtMs: number,
 ): { end(): void } {
   const timer = setInterval(() => {
     const elapsedMs = Date.now() - startedAtMs;
     if (elapsedMs < progressAfterMs) return;
-    say(
-      `waiting for the daemon${target ? ` (PID ${target.pid})` : ""} to end: ${Math.round(elapsedMs / 1000)} s`,
-    );
+    const who = pid === null ? "the daemon" : `the daemon (PID ${pid})`;
+    say(`waiting for ${who} to end: ${Math.round(elapsedMs / 1000)} s`);
   }, progressEveryMs);
   return { end: () => clearInterval(timer) };
 }

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { isIdentityAlive, readIdentity } from "../client/identity.ts";
 import { deferred } from "../lib/deferred.ts";
-import { LooprError } from "../lib/errors.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bootId, processStartTime } from "../lib/processes.ts";
 import { build, version } from "../lib/version.ts";
@@ -16,6 +16,7 @@ import { identityFiles, type IdentityFiles } from "./identity.ts";
 import type { Services, StopMode } from "./ports.ts";
 import { Server } from "./server.ts";
 import { publishSocket, type PublishedSocket } from "./socket.ts";
+import { vacancyAt } from "./socket-place.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 /** How long the loops and runners may take to end, by mode. */
@@ -53,6 +54,8 @@ export class Daemon {
   readonly #stopAsked = deferred<void>();
   readonly #stopAtOnce = deferred<void>();
   #socket: PublishedSocket | null = null;
+  /** What the last self-check failed by; empty: it went well. */
+  #checkFailure = "";
   /** As the first call asked; null: nobody has. */
   #stopMode: StopMode | null = null;
 
@@ -137,7 +140,9 @@ export class Daemon {
   }
 
   async #publish(): Promise<void> {
-    this.#socket = await publishSocket(this.#config.socketPath, (socket) => this.#server.accept(socket));
+    const { socketPath, dataDir } = this.#config;
+    const vacancy = await vacancyAt(socketPath, dataDir, this.#needs.onProgress);
+    this.#socket = await publishSocket(socketPath, vacancy, (socket) => this.#server.accept(socket));
   }
 
   /** Someone cleaned up after us too early: what is missing is put back. A home that is gone ends us. */
@@ -155,8 +160,11 @@ export class Daemon {
         await this.#publish();
         if (this.#stopMode !== null) this.#socket.close(); // Too late: we are on our way down.
       }
+      this.#checkFailure = "";
     } catch (error) {
-      log.error("the self-check failed", { error });
+      // Every 5 s the same is no news.
+      if (messageOf(error) !== this.#checkFailure) log.error("the self-check failed", { error });
+      this.#checkFailure = messageOf(error);
     }
   }
 

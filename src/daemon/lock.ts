@@ -1,7 +1,6 @@
 // One daemon per home: the lock on daemon.lock, held from before the first write to after the last one.
 import { closeSync } from "node:fs";
-import { join } from "node:path";
-import { isIdentityAlive, readIdentity } from "../client/identity.ts";
+import { liveIdentity, lockPathIn, provenDaemon } from "../client/holder.ts";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { isAt, tryLockFile } from "../lib/file-lock.ts";
 
@@ -25,15 +24,12 @@ export async function acquireLock(dataDir: string): Promise<DaemonLock> {
   for (;;) {
     const fd = tryLock(path);
     if (fd !== null) return { isValid: () => isAt(fd, path), release: () => closeSync(fd) };
-    const holder = readIdentity(dataDir);
-    if (holder && isIdentityAlive(holder)) throw alreadyRunning(`PID ${holder.pid}`);
-    if (Date.now() > deadline) throw alreadyRunning(`it holds ${path}`);
+    const late = Date.now() > deadline;
+    const holder = late ? provenDaemon(dataDir) : liveIdentity(dataDir);
+    if (holder) throw alreadyRunning(`PID ${holder.pid}`);
+    if (late) throw alreadyRunning(`it holds ${path}`);
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
-}
-
-function lockPathIn(dataDir: string): string {
-  return join(dataDir, "daemon.lock");
 }
 
 function tryLock(path: string): number | null {

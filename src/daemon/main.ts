@@ -11,6 +11,7 @@ import { logLevelOf, openLog, type LogFile } from "./log.ts";
 import { readinessPipe, type Readiness } from "./readiness.ts";
 import { createServices } from "./services.ts";
 import { installSignals } from "./signals.ts";
+import { vacancyAt } from "./socket-place.ts";
 
 export interface DaemonOptions {
   /** Where to report how the start goes; null: started by hand or by a service, and said on stderr. */
@@ -51,16 +52,19 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     reportCrashes(logFile);
     const crash = keepCrash(config, logFile.log);
     if (crash) logFile.log.warn("the daemon before did not end in good order", { pid: crash.pid });
+    const onProgress = (text: string) => {
+      readiness.report({ progress: text });
+      say(text);
+    };
+    // Before anything of ours is changed; when the socket is put there it is looked at again.
+    await vacancyAt(config.socketPath, config.dataDir, onProgress);
     const daemon = new Daemon(config, {
       services: createServices({ dataDir: config.dataDir, log: logFile.log, ownKeys: byHand }),
       log: logFile.log,
       // Nobody logs keys; should someone come to, the log does not take them.
       onSecret: (secret) => logFile.addSecret(secret),
       isLockValid: () => lock.isValid(),
-      onProgress: (text) => {
-        readiness.report({ progress: text });
-        say(text);
-      },
+      onProgress,
       onReady: ({ pid, socket }) => {
         readiness.report({ ready: { pid, socket } });
         say(`daemon ready (PID ${pid}) on ${socket}; Ctrl-C stops it`);

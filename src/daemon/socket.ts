@@ -1,10 +1,9 @@
 // The listening socket: published whole under its name, by rename, and taken away only where it is still ours.
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
-import { socketFallbackDir } from "../lib/paths.ts";
-import { checkPrivate } from "./home.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
+import type { Vacancy } from "./socket-place.ts";
 
 export interface PublishedSocket {
   readonly path: string;
@@ -17,19 +16,21 @@ export interface PublishedSocket {
 /**
  * Binds a temporary name, makes it 0600 and renames it to `path`: nobody ever connects to a socket that is
  * not yet private, and the server's own clean-up (of the name that it bound) cannot hit a successor's.
+ * What is at `path` has to be what `vacancyAt` found there.
  */
 export async function publishSocket(
   path: string,
+  vacancy: Vacancy,
   onConnection: (socket: Socket) => void,
 ): Promise<PublishedSocket> {
-  prepareDirectory(dirname(path));
   const temporary = join(dirname(path), `.${process.pid.toString(36)}`);
-  rmSync(temporary, { force: true });
   const server = createServer({ allowHalfOpen: true }, onConnection);
   try {
+    removeSocket(temporary);
     await listen(server, temporary);
     chmodSync(temporary, 0o600);
     const own = inodeOf(temporary);
+    if (inodeOf(path) !== vacancy.staleInode) throw new Error("something took its place just now");
     renameSync(temporary, path);
     return {
       path,
@@ -41,7 +42,7 @@ export async function publishSocket(
     };
   } catch (error) {
     server.close();
-    rmSync(temporary, { force: true });
+    removeSocket(temporary);
     throw socketUnusable(path, error);
   }
 }
@@ -55,15 +56,9 @@ function socketUnusable(path: string, cause: unknown): LooprError {
   );
 }
 
-/** A socket that does not fit into its home lives in a directory that anyone could have made before us. */
-function prepareDirectory(directory: string): void {
-  if (directory !== socketFallbackDir()) return;
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw socketUnusable(directory, error);
-  }
-  checkPrivate(directory, "set LOOPR_SOCKET to a path of your own, or LOOPR_HOME to a shorter one");
+/** Of a name that is ours by its number only: a file that someone has there is not. */
+function removeSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) rmSync(path, { force: true });
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -83,7 +83,7 @@ describe("on our socket", () => {
           listening(home, answer, async () => {
             const result = await start(home);
             expect([4, 5]).toContain(result.code ?? -1);
-            expect(result.stderr).toMatch(/answers on .*daemon\.sock/);
+            expect(result.stderr).toMatch(/holds the socket .*daemon\.sock/);
           }),
         ),
       limitMs,

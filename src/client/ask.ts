@@ -1,0 +1,103 @@
+// What is at a socket's path, found out by asking: nobody, a daemon, or something that is none of ours.
+import * as z from "zod/mini";
+import { lstatSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { RpcError, rpcCodes } from "../protocol/errors.ts";
+import { methods, type Params, type Result } from "../protocol/methods.ts";
+import { Connection } from "./connection.ts";
+
+/** For connecting and the handshake together. */
+export const handshakeMs = 2_000;
+/** The queue of a listening socket is full: its server is overwhelmed or stopped. */
+const queueFullRetryMs = 50;
+
+const OriginalAnswer = z.object({ version: z.string() });
+
+export type Answer =
+  | { kind: "connected"; connection: Connection; server: Result<"initialize">; path: string }
+  /** Nobody listens there. */
+  | { kind: "nobody" }
+  /** It takes the connection, and closes it without a word. */
+  | { kind: "closes" }
+  /** It takes the connection or lets it wait, and says nothing. */
+  | { kind: "silent" }
+  /** A daemon of the original Loopr, or of a version whose handshake is not ours. */
+  | { kind: "original"; version: string | null }
+  /** A daemon that does not let us in: it is busy, or speaks another protocol. */
+  | { kind: "refuses"; error: RpcError }
+  | { kind: "stranger"; cause: LooprError | null };
+
+/** Throws `daemon_unreachable` where the socket cannot be used or is another user's. */
+export async function ask(path: string, hello: Params<"initialize">, deadline: number): Promise<Answer> {
+  const connection = await open(path, deadline);
+  if (!(connection instanceof Connection)) return connection;
+  const answer = await handshake(connection, path, hello, deadline);
+  if (answer.kind !== "connected") connection.close();
+  return answer;
+}
+
+async function open(path: string, deadline: number): Promise<Connection | Answer> {
+  for (;;) {
+    try {
+      if (!isSocket(path)) return { kind: "nobody" };
+      return await Connection.open(path);
+    } catch (error) {
+      if (error instanceof LooprError) throw error;
+      const code = systemCode(error);
+      if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR") return { kind: "nobody" };
+      if (code === "ECONNRESET" || code === "EPIPE") return { kind: "closes" };
+      if (code !== "EAGAIN") throw unreachable(path, error);
+      if (Date.now() > deadline) return { kind: "silent" };
+      await sleep(queueFullRetryMs);
+    }
+  }
+}
+
+/** Keys go over this socket: it has to be ours, wherever it lies. */
+function isSocket(path: string): boolean {
+  const stats = lstatSync(path);
+  if (!stats.isSocket() && !stats.isSymbolicLink()) return false;
+  const own = process.getuid?.() ?? stats.uid;
+  if (stats.uid === own) return true;
+  throw new LooprError(
+    "daemon_unreachable",
+    `the socket ${path} belongs to another user (uid ${stats.uid})`,
+    "set LOOPR_HOME to a directory of your own",
+  );
+}
+
+async function handshake(
+  connection: Connection,
+  path: string,
+  hello: Params<"initialize">,
+  deadline: number,
+): Promise<Answer> {
+  let answer: unknown;
+  try {
+    answer = await connection.request("initialize", hello, Math.max(1, deadline - Date.now()));
+  } catch (error) {
+    if (error instanceof RpcError) {
+      if (error.code === rpcCodes.unknownMethod) return { kind: "original", version: null };
+      return { kind: "refuses", error };
+    }
+    if (!(error instanceof LooprError)) throw error;
+    if (error.code === "daemon_unresponsive") return { kind: "silent" };
+    if (error.code === "connection_lost") return { kind: "closes" };
+    return { kind: "stranger", cause: error };
+  }
+  const parsed = methods.initialize.result.safeParse(answer);
+  if (parsed.success) return { kind: "connected", connection, server: parsed.data, path };
+  const told = OriginalAnswer.safeParse(answer);
+  return told.success ? { kind: "original", version: told.data.version } : { kind: "stranger", cause: null };
+}
+
+function unreachable(path: string, error: unknown): LooprError {
+  const denied = ["EACCES", "EPERM"].includes(systemCode(error));
+  return new LooprError(
+    "daemon_unreachable",
+    `the daemon's socket ${path} cannot be used: ${denied ? "permission denied" : messageOf(error)}`,
+    denied ? "check the permissions of it and of the directories above it, or set LOOPR_HOME" : "",
+    { cause: error },
+  );
+}
