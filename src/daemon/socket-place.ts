@@ -32,7 +32,7 @@ export async function vacancyAt(
   for (;;) {
     const stats = statsOf(path);
     if (stats === null) return { staleInode: null };
-    checkReplaceable(path, stats);
+    checkReplaceable(path, stats, dataDir);
     const hello = { version, build, protocol: protocolVersion, client: "daemon" };
     const answer = await ask(path, hello, Date.now() + handshakeMs);
     if (answer.kind === "nobody") return { staleInode: stats.ino };
@@ -71,12 +71,12 @@ function whoAnswers(answer: Exclude<Answer, { kind: "nobody" }>): string {
   }
 }
 
-function checkReplaceable(path: string, stats: Stats): void {
+function checkReplaceable(path: string, stats: Stats, dataDir: string): void {
   if (!stats.isSocket()) {
     throw new LooprError(
       "socket_unusable",
       `the daemon's socket cannot be made: ${path} is ${kindOf(stats)}, which is left alone`,
-      stats.isDirectory()
+      stats.isDirectory() && dirname(path) !== dataDir
         ? `the path of the socket itself is wanted, such as LOOPR_SOCKET='${path.replace(/\/$/, "")}/loopr.sock'`
         : "move it away, or set LOOPR_SOCKET to a path where nothing is",
     );
