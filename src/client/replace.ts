@@ -9,6 +9,8 @@ export async function replaceIfIdle(found: Established, options: EstablishOption
   const { server, connection } = found;
   const who = `the daemon (PID ${server.pid}, version ${server.version}, build ${server.build})`;
   const active = await activeLoops(connection);
+  // Gone while it was asked: another client replaces it.
+  if (connection.isClosed) return establish(options);
   if (active === null || active.count > 0) {
     options.onProgress(`${who} is older than this loopr (${version}, build ${build})${reason(active)}`);
     return found;
