@@ -226,13 +226,17 @@ export interface Repository {
   /**
    * Commits everything in the worktree (not what is ignored) on `parent` and moves `ref` and the
    * worktree's HEAD there. `work_refused`: a nested .git, a file over 10 MB, more than 1,000 new files,
-   * conflict markers left from a merge: its message is feedback for the model.
+   * conflict markers left from a merge, a new symbolic link that is absolute or leads out of the worktree,
+   * what git cannot store: its message is feedback for the model.
    */
   commitAll(
     path: string,
     options: { parent: string; ref: string; message: string; author: string },
   ): Promise<CommitResult>;
-  /** Keeps the uncommitted state of a worktree under a ref, nested repositories and limits notwithstanding. False: it was clean. */
+  /**
+   * Keeps the uncommitted state of a worktree under a ref, nested repositories and limits notwithstanding.
+   * What cannot be kept is left out and named in the commit's message. False: it was clean.
+   */
   saveInterrupted(path: string, ref: string, author: string): Promise<boolean>;
 
   changes(from: string, to: string): Promise<FileChange[]>;

@@ -3,7 +3,15 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
 import { line, longTimeoutMs } from "./exec.ts";
-import { directoriesOf, join as joinBytes, lstatOrNull, makeWritable, removeTree, sweep } from "./files.ts";
+import {
+  clearTheWay,
+  directoriesOf,
+  join as joinBytes,
+  lstatOrNull,
+  realDirectories,
+  removeTree,
+  sweep,
+} from "./files.ts";
 import { splitNames, splitNul } from "./names.ts";
 import { resolve, treeOf } from "./refs.ts";
 import type { Worktree } from "./worktrees.ts";
@@ -12,6 +20,11 @@ import type { Worktree } from "./worktrees.ts";
 export async function honestIndex(worktree: Worktree, treeish: string): Promise<IndexEntry[]> {
   const entries = await readIndex(worktree);
   if (entries?.every((entry) => entry.plain)) return entries;
+  return freshIndex(worktree, treeish);
+}
+
+/** An index that remembers nothing. */
+export async function freshIndex(worktree: Worktree, treeish: string): Promise<IndexEntry[]> {
   await rm(join(worktree.gitDir, "index"), { force: true });
   await worktree.git(["read-tree", treeish], { timeoutMs: longTimeoutMs });
   return (await readIndex(worktree)) ?? [];
@@ -37,12 +50,12 @@ async function readIndex({ git }: Worktree): Promise<IndexEntry[] | null> {
   });
 }
 
-/** Every .git beside or below tracked files. `git clean` and `git add` overlook them there. */
+/** Every .git beside or below tracked files. `git clean` and `git add` overlook them there. No link is followed. */
 export async function nestedRepositories(path: string, entries: readonly IndexEntry[]): Promise<Buffer[]> {
   const directories = directoriesOf(entries.map((entry) => entry.name));
   for (const { name, submodule } of entries) if (submodule) directories.add(name);
   const found: Buffer[] = [];
-  for (const directory of directories) {
+  for (const directory of await realDirectories(path, directories)) {
     const candidate = joinBytes(
       joinBytes(Buffer.from(path), Buffer.from(directory, "latin1")),
       Buffer.from(".git"),
@@ -58,33 +71,24 @@ export async function resetWorktree(worktree: Worktree, revision: string): Promi
   const commit = await resolve(git, revision);
   if (commit === null)
     throw new LooprError("git_failed", `There is no commit ${revision} in the repository.`);
+  for (const directory of await clearTheWay(worktree.path)) await removeTree(directory);
   const entries = await honestIndex(worktree, commit);
   for (const nested of await nestedRepositories(worktree.path, entries)) await removeTree(nested);
   // First HEAD itself, lest the reset moved a branch that something had checked out here.
   await git(["update-ref", "--no-deref", "-m", "loopr: reset", "HEAD", commit]);
-  await cleaned(worktree, ["clean", "-ffdq"]);
-  await cleaned(worktree, ["reset", "--hard", "--quiet", "--no-recurse-submodules", commit]);
-  await cleaned(worktree, ["clean", "-ffdq"]);
-}
-
-async function cleaned({ git, path }: Worktree, args: string[]): Promise<void> {
-  try {
-    await git(args, { timeoutMs: longTimeoutMs });
-  } catch {
-    await makeWritable(Buffer.from(path));
-    await git(args, { timeoutMs: longTimeoutMs });
-  }
+  const options = { timeoutMs: longTimeoutMs };
+  await git(["clean", "-ffdq"], options);
+  await git(["reset", "--hard", "--quiet", "--no-recurse-submodules", commit], options);
+  await git(["clean", "-ffdq"], options);
 }
 
 /** See `Repository.checkoutClean`. Nothing that the index remembers of an earlier checkout is believed. */
 export async function checkoutClean(worktree: Worktree, treeish: string): Promise<void> {
-  const { git, gitDir, path } = worktree;
+  const { git, path } = worktree;
   const tree = await treeOf(git, treeish);
   const commit = await resolve(git, treeish);
   if (commit) await git(["update-ref", "--no-deref", "-m", "loopr: check", "HEAD", commit]);
-  await rm(join(gitDir, "index"), { force: true });
-  await git(["read-tree", tree]);
-  const entries = (await readIndex(worktree)) ?? [];
+  const entries = await freshIndex(worktree, tree);
   const files = entries.filter((entry) => !entry.submodule).map((entry) => entry.name);
   await sweep(path, new Set(files), ".git");
   // Hashes what is there, so that only files that differ are written anew.

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
+import { deepDirectory, gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import type { Repository } from "../engine/ports.ts";
 import { createGit } from "./git.ts";
 
@@ -19,7 +19,6 @@ const containing = (text: string): unknown => expect.stringContaining(text);
 
 const author = "Ada Person <ada@example.com>";
 const ref = "refs/loopr/loops/1-abc";
-const interrupted = "refs/loopr/interrupted/1-abc/1";
 
 let fixture: GitFixture;
 let root: string;
@@ -55,7 +54,7 @@ describe("commitAll", () => {
   test("everything but what is ignored: deletions, modes, links, renames by case, odd names", async () => {
     rmSync(join(worktree, "src", "b.txt"));
     chmodSync(join(worktree, "a.txt"), 0o755);
-    symlinkSync("/etc/passwd", join(worktree, "link"));
+    symlinkSync("dir/../a.txt", join(worktree, "link"));
     renameSync(join(worktree, "Case.txt"), join(worktree, "case.txt"));
     fixture.write(worktree, {
       "x.log": "ignored",
@@ -82,7 +81,7 @@ describe("commitAll", () => {
     expect(made.changed).toBe(true);
     expect(made.tree).toBe(fixture.git(root, "rev-parse", `${ref}^{tree}`));
     expect(await repository.read(made.commit, "\udcff\udcfe")).toBe("bytes");
-    expect(await repository.read(made.commit, "link")).toBe("/etc/passwd");
+    expect(await repository.read(made.commit, "link")).toBe("dir/../a.txt");
     expect(fixture.git(root, "ls-tree", made.commit, "a.txt")).toStartWith("100755");
     expect(await repository.isDirty(worktree)).toBe(false);
   });
@@ -240,6 +239,32 @@ describe("commitAll", () => {
     expect((await commit(parent)).changed).toBe(true);
   });
 
+  test("refused: names that git does not store, paths that are too long", async () => {
+    fixture.write(worktree, { "git~1": "x" });
+    expect(await refusal(commit())).toMatchObject(refused("git~1"));
+    rmSync(join(worktree, "git~1"));
+    deepDirectory(worktree);
+    expect(await refusal(commit())).toMatchObject(refused("too long"));
+    await repository.resetWorktree(worktree, head);
+    expect(await repository.isDirty(worktree)).toBe(false);
+    expect((await commit()).changed).toBe(false);
+  });
+
+  test("a FIFO in place of .gitignore or .gitattributes makes no git wait", async () => {
+    for (const name of [".gitignore", "src/.gitignore", "src/.gitattributes"]) {
+      rmSync(join(worktree, name), { force: true });
+      spawnSync("mkfifo", [join(worktree, name)]);
+    }
+    fixture.write(worktree, { "src/b.txt": "x\n" });
+    expect(await repository.isDirty(worktree)).toBe(true);
+    spawnSync("mkfifo", [join(worktree, "src/.gitignore")]);
+    expect(await paths((await commit()).commit)).toEqual(["deleted .gitignore", "modified src/b.txt"]);
+    spawnSync("mkfifo", [join(worktree, "src/.gitattributes")]);
+    await repository.resetWorktree(worktree, head);
+    mkdirSync(join(worktree, "src/.gitignore"));
+    expect((await commit()).changed).toBe(false);
+  });
+
   test("a bad identity and a bad ref are errors, not commits", async () => {
     fixture.write(worktree, { "a.txt": "x\n" });
     const options = { parent: head, ref, message: "m", author: "nobody" };
@@ -264,44 +289,5 @@ describe("commitAll", () => {
       fixture.git(root, "status", "--porcelain"),
       fixture.git(root, "rev-parse", "HEAD", "main"),
     ]).toEqual(before);
-  });
-});
-
-describe("saveInterrupted", () => {
-  test("clean: false, and no ref", async () => {
-    expect(await repository.saveInterrupted(worktree, interrupted, author)).toBe(false);
-    expect(await repository.resolve(interrupted)).toBeNull();
-  });
-
-  test("keeps what a commit would refuse, and leaves worktree and index alone", async () => {
-    fixture.git(fixture.root, "init", "--quiet", join(worktree, "nested"));
-    fixture.write(worktree, {
-      "a.txt": "changed\n",
-      "nested/n.txt": "n",
-      "nested/deep/m.txt": "m",
-      "x.log": "ignored",
-    });
-    writeFileSync(join(worktree, "big.bin"), Buffer.alloc(11 * 1024 * 1024));
-    spawnSync("mkfifo", [join(worktree, "fifo")]);
-    fixture.git(worktree, "add", "a.txt");
-    const before = fixture.git(worktree, "status", "--porcelain");
-    expect(await repository.saveInterrupted(worktree, interrupted, author)).toBe(true);
-    expect(await paths(interrupted)).toEqual([
-      "modified a.txt",
-      "added big.bin",
-      "added nested/deep/m.txt",
-      "added nested/n.txt",
-    ]);
-    expect(fixture.git(worktree, "status", "--porcelain")).toBe(before);
-    expect(await repository.headOf(worktree)).toBe(head);
-    expect(await repository.saveInterrupted(worktree, interrupted, author)).toBe(true);
-  });
-
-  test("a repository nested in a nested one is saved too", async () => {
-    fixture.git(fixture.root, "init", "--quiet", join(worktree, "one", "two"));
-    fixture.git(fixture.root, "init", "--quiet", join(worktree, "one"));
-    fixture.write(worktree, { "one/two/x": "x" });
-    expect(await repository.saveInterrupted(worktree, interrupted, author)).toBe(true);
-    expect(await paths(interrupted)).toEqual(["added one/two/x"]);
   });
 });

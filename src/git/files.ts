@@ -4,6 +4,10 @@ import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { systemCode } from "../lib/errors.ts";
 import { decodeName, pathOf } from "./names.ts";
 
+/** Linux's limits, the final NUL included. */
+const pathBytesMax = 4096;
+const nameBytesMax = 256;
+
 /** Removes whatever is at the path, if anything. */
 export async function removeTree(path: string | Buffer): Promise<void> {
   try {
@@ -16,7 +20,7 @@ export async function removeTree(path: string | Buffer): Promise<void> {
 }
 
 /** Gives the owner all permissions on a directory and those below it. */
-export async function makeWritable(directory: Buffer): Promise<void> {
+async function makeWritable(directory: Buffer): Promise<void> {
   const stat = await lstatOrNull(directory);
   if (!stat?.isDirectory()) return;
   if ((stat.mode & 0o700) !== 0o700) await chmod(directory, (stat.mode & 0o777) | 0o700);
@@ -62,12 +66,50 @@ async function makeUsable(directory: Buffer): Promise<void> {
   if ((mode & 0o700) !== 0o700) await chmod(directory, (mode & 0o777) | 0o700);
 }
 
+/** Those directories below a root that are directories, and not reached through a link. Latin1 names. */
+export async function realDirectories(root: string, directories: Iterable<string>): Promise<Set<string>> {
+  const real = new Set<string>();
+  // Parents come before what is in them.
+  for (const directory of [...directories].sort()) {
+    const slash = directory.lastIndexOf("/");
+    if (slash > 0 && !real.has(directory.slice(0, slash))) continue;
+    const path = join(Buffer.from(root), Buffer.from(directory, "latin1"));
+    const stat = await lstatOrNull(path).catch(() => null);
+    if (stat?.isDirectory()) real.add(directory);
+  }
+  return real;
+}
+
+/**
+ * Makes a worktree one that git gets through. Directories are given back their permissions. Where .gitignore
+ * or .gitattributes is a FIFO, git would wait for somebody to write to it: such files are removed. Returns
+ * directories whose path is too long for anything in them to be named.
+ */
+export async function clearTheWay(root: string): Promise<Buffer[]> {
+  const tooDeep: Buffer[] = [];
+  const visit = async (directory: Buffer): Promise<void> => {
+    if (directory.length > pathBytesMax - nameBytesMax) {
+      tooDeep.push(directory);
+      return;
+    }
+    await makeUsable(directory);
+    for (const entry of await readdir(directory, { withFileTypes: true, encoding: "latin1" })) {
+      const path = join(directory, Buffer.from(entry.name, "latin1"));
+      if (entry.isDirectory()) await visit(path);
+      else if (entry.name.startsWith(".git") && !entry.isFile() && !entry.isSymbolicLink())
+        await rm(path, { force: true });
+    }
+  };
+  await visit(Buffer.from(root));
+  return tooDeep;
+}
+
 /** What is at the path itself (a link is not followed); null where there is nothing. */
 export async function lstatOrNull(path: string | Buffer) {
   try {
     return await lstat(path);
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) return null;
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(systemCode(error))) return null;
     throw error;
   }
 }
@@ -80,15 +122,16 @@ function bytesOf(path: string | Buffer): Buffer {
   return typeof path === "string" ? Buffer.from(path) : path;
 }
 
-/** Names of the files and links below a directory, .git left out, relative to `root`. */
+/** Names of all but directories below a directory, .git left out, relative to `root`. */
 export async function filesBelow(root: string, directory: string): Promise<string[]> {
   const names: string[] = [];
-  for (const entry of await readdir(pathOf(root, directory), { encoding: "buffer" })) {
-    if (entry.equals(Buffer.from(".git"))) continue;
-    const name = `${directory}/${decodeName(entry)}`;
-    const stat = await lstatOrNull(pathOf(root, name));
-    if (stat?.isDirectory()) names.push(...(await filesBelow(root, name)));
-    else if (stat?.isFile() || stat?.isSymbolicLink()) names.push(name);
+  const path = pathOf(root, directory);
+  if (path.length > pathBytesMax - nameBytesMax) return names;
+  for (const entry of await readdir(path, { withFileTypes: true, encoding: "latin1" })) {
+    if (entry.name === ".git") continue;
+    const name = `${directory}/${decodeName(Buffer.from(entry.name, "latin1"))}`;
+    if (entry.isDirectory()) names.push(...(await filesBelow(root, name)));
+    else names.push(name);
   }
   return names;
 }

@@ -4,12 +4,14 @@ import { join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { Repository } from "../engine/ports.ts";
 import { checkoutClean, headOf, honestIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
-import { commitAll, saveInterrupted } from "./commit.ts";
+import { commitAll } from "./commit.ts";
 import { changes, diff, files, read, shortstat, treeWithPathsFrom } from "./diff.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment } from "./exec.ts";
+import { clearTheWay } from "./files.ts";
 import { replay, squashOnto } from "./integrate.ts";
 import * as refs from "./refs.ts";
+import { saveInterrupted } from "./save.ts";
 import { fastForward, targetBlocked } from "./target.ts";
 import { persistently, serialized } from "./serialize.ts";
 import { ensureWorktree, isWorktree, openWorktree, removeWorktree, type Worktree } from "./worktrees.ts";
@@ -67,6 +69,7 @@ export function createRepository(environment: Environment, project: Project): Re
 }
 
 async function isDirty(worktree: Worktree): Promise<boolean> {
+  await clearTheWay(worktree.path);
   await honestIndex(worktree, "HEAD");
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=normal", "--ignore-submodules=all"];
   return (await worktree.git(args)).stdout.length > 0;

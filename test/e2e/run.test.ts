@@ -136,6 +136,30 @@ describe("run --depth code", () => {
     );
   });
 
+  test("a tests directory replaced by a link to a bent copy is refused with feedback", async () => {
+    const bend = "mv tests elsewhere && ln -s elsewhere tests && echo true > elsewhere/greet.sh";
+    const files = {
+      "greet.sh": '#!/bin/sh\necho "hello"\n',
+      "tests/greet.sh": '[ "$(sh greet.sh)" = "hello world" ]\n',
+      "all.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n",
+    };
+    await withRuns(
+      (_request, n) => (n === 0 ? [tool("run_command", { command: bend })] : [text("The tests pass.")]),
+      async ({ home, repo, server, loopr }) => {
+        const before = repo.git("rev-parse", "main");
+        const bounds = ["--check", "sh all.sh", "--max-iterations", "2"];
+        const result = await loopr(["run", "--depth", "code", ...bounds, "Greet the world", "--yes"]);
+        expect(result.code).toBe(1);
+        const third = JSON.stringify(server.requests[2]?.body);
+        expect(third).toContain("passes only with your changes to existing tests");
+        expect(third).toContain("tests/greet.sh");
+        expect(repo.git("rev-parse", "main")).toBe(before);
+        expect(leftWorktrees(home, repo)).toEqual([]);
+      },
+      { files },
+    );
+  });
+
   test("changing the check's own script is refused even where everything passes", async () => {
     const replies = [
       [

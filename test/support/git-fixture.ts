@@ -51,3 +51,11 @@ export function gitFixture(): GitFixture {
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
 }
+
+/** Makes directories deeper than a path can name. */
+export function deepDirectory(directory: string): void {
+  const name = "d".repeat(200);
+  const script = `for i in $(seq 30); do mkdir ${name} && cd ${name} || exit 1; done; echo x > f`;
+  const { status } = spawnSync("bash", ["-c", script], { cwd: directory });
+  if (status !== 0) throw new Error(`no deep directory in ${directory}`);
+}
