@@ -36,6 +36,24 @@ describe("acting on a run", () => {
   }
 });
 
+test("a refusal names loops as people type them; for programs as they are", async () => {
+  const daemon = new FakeDaemon(makeLoop());
+  daemon.answers["loop.pause"] = () => {
+    throw new RpcError(rpcCodes.invalidState, `run ${rootId} is merged`, {
+      reason: "invalid_state",
+      hint: `loopr status ${rootId}`,
+    });
+  };
+  expect(await failing(pause(testContext(), ["a1b2"], {}, testPorts(daemon)))).toMatchObject({
+    message: "run a1b2 is merged",
+    hint: "loopr status a1b2",
+    reason: "invalid_state",
+  });
+  expect(await failing(pause(testContext({ json: true }), ["a1b2"], {}, testPorts(daemon)))).toMatchObject({
+    message: `run ${rootId} is merged`,
+  });
+});
+
 describe("merge", () => {
   const verified = (then: (daemon: FakeDaemon) => void) => {
     const old = { code: "merge_dirty", message: "it was dirty", hint: "" };

@@ -23,6 +23,24 @@ function daemonThat(
 const goes = (runState: RunState, status: LoopStatus, patch: Partial<Loop> = {}) =>
   daemonThat((daemon) => daemon.go(runState, status, patch));
 
+describe("the next step after a merge", () => {
+  for (const [cwd, next] of [
+    ["/repo", "git show abcdef"],
+    ["/repo/src", "git show abcdef"],
+    ["/repository", "git -C /repo show abcdef"],
+  ] as const) {
+    test(`in ${cwd}`, async () => {
+      const daemon = daemonThat((it) => {
+        it.emit("merge.completed", { id: rootId, commit: "abcdef", branch: "main" });
+        it.go("merged", "complete");
+      });
+      const context = testContext({ cwd });
+      expect(await run(context, ["x"], { yes: true }, testPorts(daemon))).toBe(0);
+      expect(context.out.at(-1)).toBe(`  next    ${next}`);
+    });
+  }
+});
+
 describe("run at a terminal", () => {
   const atGate = () => goes("awaiting_approval", "awaiting_approval", { waiting_for: "approval" });
   const terminal = () => testContext({ interactive: true });

@@ -4,12 +4,13 @@ import { LooprError } from "../lib/errors.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { Follow } from "./follow.ts";
-import { shownState, stateName, styleOf } from "./format.ts";
+import { shellWord, shortCommit, shownState, stateName, styleOf } from "./format.ts";
 import { askAtGate, askToMerge, type Question } from "./gate-questions.ts";
 import { count, Narrator } from "./narrate.ts";
 import { exitCodeOfRun, isSettled, readOutcome, type Outcome } from "./outcome.ts";
 import type { CliPorts } from "./ports.ts";
 import { createScreen } from "./screen.ts";
+import { withShortIds } from "./resolve.ts";
 import type { Session } from "./session.ts";
 import { outcomeDocument, summaryLines } from "./summary.ts";
 
@@ -26,6 +27,8 @@ export interface ConcludeOptions {
   /** Asks at the gate and before merging: a person is at the terminal. */
   mayAsk: boolean;
   warnings: readonly string[];
+  /** What came of it is told by whoever asked for the run: no next step. */
+  endsHere?: boolean;
 }
 
 /** Follows the run until it goes no further without a person, shows what came of it, returns the exit code. */
@@ -105,7 +108,7 @@ export function showOutcome(
   context: CliContext,
   ports: CliPorts,
   outcome: Outcome,
-  options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings">,
+  options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings" | "endsHere">,
 ): number {
   const { short, warnings } = options;
   const exitCode = exitCodeOfRun(outcome.root, outcome.failure, options.mayStayUnmerged);
@@ -117,18 +120,23 @@ export function showOutcome(
   for (const line of summaryLines(outcome, { style: styleOf(context, ports.env), short, warnings })) {
     context.say(line);
   }
-  if (error === null) context.say(`  next    ${nextStep(outcome, short(outcome.root.id))}`);
-  else {
+  if (error !== null) {
     const word = exitCode === exitCodes.waiting ? "waiting" : "error";
     const hint = error.hint ? `\n  hint: ${plain(error.hint)}` : "";
-    context.note(`${word}: ${plain(error.message).trim()}${hint}`);
+    context.note(withShortIds(`${word}: ${plain(error.message).trim()}${hint}`, short));
+  } else if (options.endsHere !== true) {
+    context.say(`  next    ${nextStep(outcome, short(outcome.root.id), context.cwd)}`);
   }
   return exitCode;
 }
 
-function nextStep(outcome: Outcome, id: string): string {
-  if (outcome.root.run_state === "verified") return `loopr diff ${id} shows it, loopr merge ${id} merges it`;
-  return outcome.commit ? `git show ${outcome.commit.slice(0, 10)}` : `loopr diff ${id}`;
+function nextStep(outcome: Outcome, id: string, cwd: string): string {
+  const { root, commit } = outcome;
+  if (root.run_state === "verified") return `loopr diff ${id} shows it, loopr merge ${id} merges it`;
+  if (commit === null) return `loopr diff ${id}`;
+  const isHere = cwd === root.project || cwd.startsWith(`${root.project}/`);
+  const where = isHere ? "" : ` -C ${shellWord(plainLine(root.project))}`;
+  return `git${where} show ${shortCommit(commit)}`;
 }
 
 /** Why the exit code is not 0, and the command to run. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunOptions } from "../domain/run-options.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { RpcError } from "../protocol/errors.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import type { Ask } from "./ask.ts";
 import { conclude } from "./conclude.ts";
@@ -12,6 +13,7 @@ import { exitCodes, type CliContext } from "./context.ts";
 import { makeSample, sampleBranch, sampleCheck } from "./demo/sample.ts";
 import { demoRequest, demoScript } from "./demo/script.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
+import { shellWord } from "./format.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
 import { withSession, type Session } from "./session.ts";
@@ -33,7 +35,7 @@ export async function demo(
   }
   const ports = demoPorts(context, createPorts(), approved);
   const sample = makeDirectory();
-  let created = false;
+  let mayExist = false;
   try {
     await makeSample(sample.repository, ports.env);
     writeFileSync(sample.script, JSON.stringify(demoScript, null, 2));
@@ -41,15 +43,19 @@ export async function demo(
     context.say(`A sample repository is in ${sample.repository}`);
     context.say(`The request: ${demoRequest}\n`);
     return await withSession(context, ports, { reconnect: true }, async (session) => {
-      const run = await createRun(session, ports, sample, sandbox);
-      created = true;
+      mayExist = true; // also where its answer is lost, or nobody waits for it
+      const run = await createRun(session, ports, sample, sandbox).catch((error: unknown) => {
+        mayExist = !(error instanceof RpcError);
+        throw error;
+      });
+      session.left = `The sample repository is in ${sample.directory}`;
       const exitCode = await conclude(context, ports, session, run);
       await tidyUp(context, session, sample, run.id, { exitCode, remove: options["remove"] === true });
       return exitCode;
     });
   } finally {
     // A run that was created may still be going on, or wait for the person: its repository stays.
-    if (!created) rmSync(sample.directory, { recursive: true, force: true });
+    if (!mayExist) rmSync(sample.directory, { recursive: true, force: true });
   }
 }
 
@@ -119,7 +125,7 @@ async function createRun(session: Session, ports: CliPorts, sample: Sample, sand
     options,
   });
   const { loops } = await session.client.call("loop.list", {});
-  const asks = { approved: false, mayStayUnmerged: false, mayAsk: true };
+  const asks = { approved: false, mayStayUnmerged: false, mayAsk: true, endsHere: true };
   return { id, short: shortener(loops), from: "beginning" as const, warnings, ...asks };
 }
 
@@ -136,6 +142,6 @@ async function tidyUp(
     rmSync(sample.directory, { recursive: true, force: true });
     return;
   }
-  context.say(`  look    git -C ${sample.repository} log --patch ${sampleBranch}`);
-  context.say(`  remove  rm -r ${sample.directory}`);
+  context.say(`  look    git -C ${shellWord(sample.repository)} log --patch ${sampleBranch}`);
+  context.say(`  remove  rm -r ${shellWord(sample.directory)}`);
 }

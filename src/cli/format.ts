@@ -113,6 +113,11 @@ export function shortCommit(commit: string): string {
   return commit.slice(0, 10);
 }
 
+/** A word as a shell has to be given it. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 export function titleOf(loop: Pick<Loop, "title" | "context">): string {
   return plainLine(loop.title || loop.context.description) || "(untitled)";
 }

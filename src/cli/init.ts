@@ -1,5 +1,5 @@
 // loopr init: writes a commented .loopr.yml with the check that was found, and trusts it.
-import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { detectChecks, type Detected } from "../config/detect.ts";
 import { projectFilePaths } from "../config/project-file.ts";
@@ -36,7 +36,8 @@ export async function init(
 
 function placeFor(root: string, force: boolean): string {
   const [usual, ...rest] = projectFilePaths(root);
-  const existing = [usual, ...rest].filter((path) => existsSync(path));
+  // A link counts, wherever it leads.
+  const existing = [usual, ...rest].filter((path) => lstatSync(path, { throwIfNoEntry: false }));
   const [first] = existing;
   if (first === undefined) return usual;
   if (!force) throw new LooprError("usage", `${first} exists`, "edit it, or replace it with --force");

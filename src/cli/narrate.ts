@@ -14,6 +14,7 @@ import {
   type Style,
 } from "./format.ts";
 import type { KnownEvent } from "./known-event.ts";
+import { withShortIds } from "./resolve.ts";
 
 export interface NarratorOptions {
   style: Style;
@@ -66,7 +67,7 @@ export class Narrator {
       case "loop.artifact":
         return [this.#line(event.data.id, `wrote ${plainLine(event.data.path)}`)];
       case "loop.recovered":
-        return [this.#line(event.data.id, "recovered after the daemon ended: its iteration runs again")];
+        return [this.#line(event.data.id, "interrupted by the daemon's end; goes on from its last commit")];
       case "plan.awaiting_approval":
         return []; // the loop's new state says it
       case "plan.approved":
@@ -89,7 +90,12 @@ export class Narrator {
         return [this.#line(event.data.id, `merged onto ${branch} as ${shortCommit(event.data.commit)}`)];
       }
       case "merge.conflict":
-        return [this.#line(event.data.id, `not merged: ${plain(event.data.message).trim()}`)];
+        return [
+          this.#line(
+            event.data.id,
+            `not merged: ${withShortIds(plain(event.data.message).trim(), this.#options.short)}`,
+          ),
+        ];
       case "daemon.stopping":
         return [this.#line(null, "the daemon is stopping; the loops go on when it starts again")];
       case "stream.gap":
@@ -126,7 +132,9 @@ export class Narrator {
       loop.id,
       `${icon(style, state)} ${stateName(state)}${waiting ? `: ${waiting}` : ""}`,
     );
-    return loop.failure ? [line, ...failureLines(loop.failure).map((text) => this.#more(text))] : [line];
+    return loop.failure
+      ? [line, ...failureLines(loop.failure, this.#options.short).map((text) => this.#more(text))]
+      : [line];
   }
 
   #iteration(data: Extract<KnownEvent, { event: "loop.iteration" }>["data"]): string[] {
@@ -198,9 +206,13 @@ export function waitingText(loop: Pick<Loop, "waiting_for">): string {
   return Object.hasOwn(words, waiting) ? (words[waiting] ?? "") : `waiting for ${plainLine(waiting)}`;
 }
 
-export function failureLines(failure: { message: string; hint: string }): string[] {
-  const message = plain(failure.message).trim().split("\n");
-  return failure.hint ? [...message, `hint: ${plainLine(failure.hint)}`] : message;
+export function failureLines(
+  failure: { message: string; hint: string },
+  short: (id: string) => string,
+): string[] {
+  const message = withShortIds(plain(failure.message), short).trim().split("\n");
+  const hint = withShortIds(plainLine(failure.hint), short);
+  return hint ? [...message, `hint: ${hint}`] : message;
 }
 
 export function count(n: number, what: string): string {

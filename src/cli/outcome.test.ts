@@ -100,6 +100,17 @@ describe("the outcome on record", () => {
     ]);
   });
 
+  test("what was not run again is not among the checks, and the time ends with the last work", async () => {
+    const created = 1_700_000_000_000;
+    const root = makeLoop({ run_state: "merged", status: "complete", updated_at: created + 86_400_000 });
+    const daemon = new FakeDaemon(root);
+    daemon.evidence.push(makeEvidence({ at: created + 4_000 }));
+    daemon.evidence.push(makeEvidence({ stage: "integration", reused: true, at: created + 5_000 }));
+    const outcome = await readOutcome(daemon, rootId);
+    expect(outcome.checks.map(({ stage }) => stage)).toEqual(["iteration"]);
+    expect(outcome).toMatchObject({ verified: true, tookMs: 5_000 });
+  });
+
   test("of a verified run: the tip of its branch", async () => {
     const child = `${rootId}-001`;
     const context = { ...makeLoop().context, integrated_commit: "def" };

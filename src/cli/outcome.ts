@@ -74,6 +74,7 @@ export interface Outcome {
   commit: string | null;
   /** The branch that it was merged onto. */
   target: string | null;
+  /** Those that really ran, oldest first. */
   checks: Check[];
   protectedChanged: string[];
   /** The newest evidence says that a check really passed. */
@@ -81,7 +82,7 @@ export interface Outcome {
   sandboxed: boolean;
   iterations: number;
   costUsd: number;
-  /** From its creation to its last change. */
+  /** From its creation to the end of its last work: neither the merge days later nor a clean-up counts. */
   tookMs: number;
 }
 
@@ -97,12 +98,18 @@ export async function readOutcome(
     (a, b) => (a.id < b.id ? -1 : 1),
   );
   const evidence: Evidence[] = [];
-  for (const { id } of loops) evidence.push(...(await client.call("loop.iterations", { id })).evidence);
+  const endings: number[] = [];
+  for (const { id } of loops) {
+    const records = await client.call("loop.iterations", { id });
+    evidence.push(...records.evidence);
+    endings.push(...records.iterations.flatMap(({ ended_at }) => ended_at ?? []));
+  }
   evidence.sort((a, b) => a.at - b.at);
   const merged = loop.run_state === "merged" ? (seen.merged ?? (await mergedAs(client, rootId))) : null;
-  const checks = evidence.flatMap(({ checks, loop_id, iteration, stage }) =>
-    checks.map((check) => ({ ...check, loop_id, iteration, stage })),
+  const checks = evidence.flatMap(({ checks, loop_id, iteration, stage, reused }) =>
+    reused ? [] : checks.map((check) => ({ ...check, loop_id, iteration, stage })),
   );
+  endings.push(...evidence.map(({ at }) => at));
   const passed = evidence.findLast(({ stage }) => stage === "final" || stage === "integration");
   return {
     root: loop,
@@ -117,7 +124,7 @@ export async function readOutcome(
     sandboxed: checks.every(({ sandboxed }) => sandboxed),
     iterations: loops.reduce((sum, { iteration }) => sum + iteration, 0),
     costUsd: loops.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
-    tookMs: Math.max(0, ...loops.map(({ updated_at }) => updated_at - loop.created_at)),
+    tookMs: Math.max(0, (endings.length ? Math.max(...endings) : loop.updated_at) - loop.created_at),
   };
 }
 

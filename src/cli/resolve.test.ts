@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { failing } from "../../test/support/cli.ts";
 import { FakeDaemon, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
 import { exitCodeOf } from "./context.ts";
-import { resolveLoop } from "./resolve.ts";
+import { resolveLoop, withShortIds } from "./resolve.ts";
 
 const child = `${rootId}-001`;
 const other = "1700000000001-a1b2ffffffffffff";
@@ -36,5 +36,18 @@ describe("abbreviated ids", () => {
       expect(error.message).toBe(`Loop not found: ${typed}`);
       expect(exitCodeOf(error)).toBe(1);
     });
+  }
+});
+
+describe("full ids in a text", () => {
+  const short = (id: string) => (id === rootId ? "a1b2" : "a1b2.001");
+  for (const [text, shown] of [
+    [`loopr resume ${rootId}`, "loopr resume a1b2"],
+    [`run ${rootId} is paused: ${child} is failed.`, "run a1b2 is paused: a1b2.001 is failed."],
+    [`gone from refs/loopr/${rootId}/tip`, `gone from refs/loopr/${rootId}/tip`],
+    [`/home/.loopr/projects/${child}`, `/home/.loopr/projects/${child}`],
+    ["1700000000000 and a1b2c3d4e5f60718", "1700000000000 and a1b2c3d4e5f60718"],
+  ] as const) {
+    test(text, () => expect(withShortIds(text, short)).toBe(shown));
   }
 });

@@ -50,3 +50,11 @@ export function shortener(loops: readonly Pick<Loop, "id">[]): (id: string) => s
   const known = abbreviations(loops.map(({ id }) => id));
   return (id) => known.get(id) ?? abbreviations([...known.keys(), id]).get(id) ?? id;
 }
+
+/** Where a full id is a word of its own, not a part of a path or of a ref. */
+const fullIds = /(?<![\w/.-])\d{13}-[0-9a-f]{16}(?:-\d{3})*(?![\w/-])/g;
+
+/** What the daemon says names loops by their full ids; people see and type the short ones. */
+export function withShortIds(text: string, short: (id: string) => string): string {
+  return text.replace(fullIds, (id) => short(id));
+}

@@ -6,11 +6,15 @@ import { exitCodes, type CliContext } from "./context.ts";
 import { interrupted } from "./ask.ts";
 import type { CliPorts } from "./ports.ts";
 import { deferred } from "../lib/deferred.ts";
+import { RpcError } from "../protocol/errors.ts";
+import { shortener, withShortIds } from "./resolve.ts";
 
 export interface Session {
   readonly client: Client;
   /** The command that brings a person back who leaves now; null while there is nothing to come back to. */
   comeBack: string | null;
+  /** What else a person who leaves now should know. */
+  left: string | null;
   /** Its output is a stream that Ctrl-C ends as intended: no document says that it was interrupted. */
   isStream: boolean;
 }
@@ -25,7 +29,7 @@ export async function withSession(
   const stopped = deferred<never>();
   const stopListening = ports.onInterrupt(() => stopped.reject(interrupted()));
   let client: Client | null = null;
-  const session: Omit<Session, "client"> = { comeBack: null, isStream: false };
+  const session: Omit<Session, "client"> = { comeBack: null, left: null, isStream: false };
   const connectAndWork = async () => {
     const { keyEnv } = await ports.personal(context.config);
     client = await ports.connect({
@@ -40,8 +44,8 @@ export async function withSession(
   try {
     return await Promise.race([connectAndWork(), stopped.promise]);
   } catch (error) {
-    if (!(error instanceof LooprError) || error.code !== "interrupted") throw error;
-    return leave(context, session);
+    if (error instanceof LooprError && error.code === "interrupted") return leave(context, session);
+    throw context.json ? error : await forPeople(error, client);
   } finally {
     stopListening();
     closeIfOpen(client);
@@ -57,15 +61,32 @@ function unlessRepeated(tell: (text: string) => void): (text: string) => void {
   };
 }
 
+/** The same failure with ids as views show them. One that names none costs no request. */
+async function forPeople(error: unknown, client: Client | null): Promise<unknown> {
+  const refused = error instanceof RpcError;
+  if (!(refused || error instanceof LooprError) || client?.state !== "connected") return error;
+  const { message, hint } = error;
+  if (withShortIds(message + hint, () => "") === message + hint) return error;
+  try {
+    const { loops } = await client.call("loop.list", {});
+    const shown = (text: string) => withShortIds(text, shortener(loops));
+    return refused
+      ? new RpcError(error.code, shown(message), { ...error.data, hint: shown(hint) })
+      : new LooprError(error.code, shown(message), shown(hint), { cause: error });
+  } catch {
+    return error; // The long ids are right, too.
+  }
+}
+
 function closeIfOpen(client: Client | null): void {
   client?.close();
 }
 
-function leave(context: CliContext, { comeBack, isStream }: Omit<Session, "client">): number {
+function leave(context: CliContext, { comeBack, left, isStream }: Omit<Session, "client">): number {
   const hint = comeBack === null ? "" : `The run goes on. Come back with: ${comeBack}`;
   if (context.json && !isStream)
     context.print({ error: { code: "interrupted", message: "interrupted", hint } });
-  else if (hint) context.note(`\n${hint}`);
+  else if (hint) context.note(["", hint, ...(left === null ? [] : [left])].join("\n"));
   return exitCodes.interrupted;
 }
 

@@ -52,7 +52,7 @@ export async function status(
     const view = { style, short: resolved.short, nowMs: ports.now() };
     const lines = [
       ...overview(loop, family, records, view),
-      ...(detail ? family.flatMap(({ id }, index) => iterationLines(id, records[index], view)) : []),
+      ...(detail ? family.flatMap((one, index) => iterationLines(one, records[index], view)) : []),
       ...(await planLines(client, loop, view)),
     ];
     for (const line of lines) context.say(line);
@@ -88,7 +88,7 @@ function overview(loop: Loop, family: readonly Loop[], records: readonly Records
     field("id", `${short(loop.id)} (${loop.id})`),
     field("type", loop.loop_type),
     field("state", stateName(state) + (waiting ? `: ${waiting}` : "")),
-    ...(loop.failure ? failureLines(loop.failure).map((line) => field("", line)) : []),
+    ...(loop.failure ? failureLines(loop.failure, short).map((line) => field("", line)) : []),
     field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
     field("cost", costText(family)),
     ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),
@@ -126,10 +126,12 @@ function feedback(text: string): string {
 }
 
 /** Every iteration with its verdict, each followed by the checks that the daemon ran for it. */
-function iterationLines(id: string, records: Records | undefined, view: View): string[] {
+function iterationLines(loop: Loop, records: Records | undefined, view: View): string[] {
   const { style, short } = view;
   if (!records || records.iteration_records.length + records.evidence.length === 0) return [];
-  const lines = ["", paint(style, "bold", `Iterations of ${short(id)}`)];
+  const lines = ["", paint(style, "bold", `Iterations of ${short(loop.id)}`)];
+  // What was cut off without a record of it ended with the loop's last change.
+  const endMs = loop.status === "running" ? view.nowMs : loop.updated_at;
   const shown = new Set<Evidence>();
   const checksOf = (chosen: readonly Evidence[]) =>
     chosen.flatMap((evidence) => {
@@ -138,7 +140,7 @@ function iterationLines(id: string, records: Records | undefined, view: View): s
     });
   lines.push(...checksOf(records.evidence.filter(({ stage }) => stage === "baseline")));
   for (const record of records.iteration_records) {
-    lines.push(iterationLine(record, view));
+    lines.push(iterationLine(record, style, endMs));
     if (record.feedback && record.outcome !== "passed") lines.push(feedback(record.feedback));
     const own = records.evidence.filter((one) => one.iteration === record.iteration && one.stage !== "final");
     lines.push(...checksOf(own.filter((one) => !shown.has(one))));
@@ -147,7 +149,7 @@ function iterationLines(id: string, records: Records | undefined, view: View): s
   return lines;
 }
 
-function iterationLine(record: IterationRecord, { style, nowMs }: View): string {
+function iterationLine(record: IterationRecord, style: Style, endMs: number): string {
   const looks: Readonly<Record<string, { paint: Paint; text: string }>> = {
     passed: { paint: "green", text: "passed" },
     failed: { paint: "red", text: "did not pass" },
@@ -157,7 +159,7 @@ function iterationLine(record: IterationRecord, { style, nowMs }: View): string 
   const look = looks[record.outcome ?? ""] ?? { paint: "blue" as const, text: "is running" };
   const layer = record.layer && record.outcome !== "passed" ? ` (${plainLine(record.layer)})` : "";
   const facts = [
-    duration((record.ended_at ?? nowMs) - record.started_at),
+    duration((record.ended_at ?? endMs) - record.started_at),
     count(record.turns, "turn"),
     count(record.tool_calls, "tool call"),
     money(record.cost_usd),
@@ -169,7 +171,11 @@ function iterationLine(record: IterationRecord, { style, nowMs }: View): string 
 }
 
 function evidenceLines(evidence: Evidence, { style, short }: View): string[] {
-  const { loop_id, iteration, stage, checks, protected_changed } = evidence;
+  const { loop_id, iteration, stage, checks, protected_changed, reused } = evidence;
+  if (reused) {
+    const of = `the tree of iteration ${iteration}, whose check is not run again`;
+    return [`     ${icon(style, "complete")} ${short(loop_id)} ${stage}: ${of}`];
+  }
   return [
     ...checks.map(
       (check) =>

@@ -14,6 +14,7 @@ import {
   type Style,
 } from "./format.ts";
 import { waitingText } from "./narrate.ts";
+import { withShortIds } from "./resolve.ts";
 
 export interface TreeOptions {
   style: Style;
@@ -99,7 +100,7 @@ function lineOf(
   ];
   const used = 2 + columns.reduce((sum, column) => sum + (column?.length ?? widths.state) + 2, 0);
   const title = fit(style, titleOf(loop), used);
-  const note = fit(style, noteOf(loop), used + title.length + 2);
+  const note = fit(style, noteOf(loop, options.short), used + title.length + 2);
   if (options.isContext?.(loop)) {
     const cells = columns.map((column) => column ?? stateName(state).padEnd(widths.state));
     return paint(
@@ -121,9 +122,9 @@ function iterationText(loop: Loop): string {
 }
 
 /** What it does or waits for right now, or why it ended. */
-function noteOf(loop: Loop): string {
+function noteOf(loop: Loop, short: (id: string) => string): string {
   const state = shownState(loop);
   if (state === "merged" || state === "complete" || state === "cancelled") return "";
-  if (loop.failure) return plainLine(loop.failure.message);
+  if (loop.failure) return withShortIds(plainLine(loop.failure.message), short);
   return waitingText(loop) || plainLine(loop.progress);
 }

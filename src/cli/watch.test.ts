@@ -38,6 +38,15 @@ describe("watch", () => {
     expect(context.out.join("\n")).toContain("✓ merged");
   });
 
+  test("as JSON, how a run stands comes first, also where nothing else will come", async () => {
+    const context = testContext({ json: true });
+    const daemon = new FakeDaemon(makeLoop({ run_state: "merged", status: "complete" }));
+    expect(await watch(context, ["a1b2"], {}, testPorts(daemon))).toBe(0);
+    expect(context.printed).toMatchObject([
+      { event: "loop.updated", data: { id: rootId, run_state: "merged" } },
+    ]);
+  });
+
   test("a child ends with itself", async () => {
     const { ended } = watching((it) => it.update({ status: "complete" }, child), ["a1b2.001"]);
     expect(await ended).toBe(0);
@@ -55,6 +64,7 @@ describe("watch", () => {
     );
     expect(await ended).toBe(0);
     expect(context.printed).toMatchObject([
+      { event: "loop.updated", data: { id: rootId, run_state: "executing" } },
       { event: "loop.celebrated", data: { id: child, more: 1 }, seq: 1 },
       { event: "loop.updated", data: { run_state: "merged" } },
     ]);

@@ -1,6 +1,7 @@
 // loopr watch: live events as readable lines, or as JSON lines. With an id it ends with that loop's run.
 import { deferred } from "../lib/deferred.ts";
 import { LooprError } from "../lib/errors.ts";
+import type { Loop } from "../domain/loop.ts";
 import type { CliContext } from "./context.ts";
 import { Follow } from "./follow.ts";
 import { styleOf } from "./format.ts";
@@ -82,6 +83,14 @@ async function watchOne(
   const screen = createScreen(context, style, ports.now, context.json ? null : undefined);
   const narrator = new Narrator({ style, short, now: ports.now, output: true, progress: true });
   for (const loop of loops) narrator.learn(loop);
+  // As events, how it stands comes first: of what has ended already there will be no other.
+  let shownVersion = -1;
+  const present = (loop: Loop) => {
+    if (!context.json || loop.version <= shownVersion) return;
+    shownVersion = loop.version;
+    context.print({ event: "loop.updated", data: loop });
+  };
+  present(found);
   const follow = await Follow.start(client, {
     id: found.id,
     from: "now",
@@ -89,10 +98,12 @@ async function watchOne(
       if (context.json && !isMechanics(message)) context.print(message);
     },
     onEvent: (event) => {
+      if (event.event === "loop.updated" && event.data.id === found.id) shownVersion = event.data.version;
       if (!context.json) for (const line of narrator.tell(event)) screen.line(line);
     },
   });
   try {
+    present(follow.loop);
     if (!context.json) for (const line of narrator.describe(follow.loop)) screen.line(line);
     await follow.until(() => hasEnded(follow.loop));
   } finally {

@@ -159,6 +159,12 @@ describe("what a file may not hold", () => {
     ],
     ["zero", "limits:\n  turns: 0\n", 2, "limits.turns must be a whole number above 0, but is 0"],
     ["not a number", "limits:\n  minutes: .nan\n", 2, "limits.minutes must be a number above 0"],
+    [
+      "a time with its unit",
+      "validation:\n  timeout: 3s\n",
+      2,
+      'validation.timeout must be a number above 0 (seconds), but is "3s"',
+    ],
     ["infinite", "limits:\n  minutes: .inf\n", 2, "limits.minutes must be a number above 0"],
     ["unquoted number", "llm:\n  model: 4\n", 2, "llm.model must be a text, but is 4: put it in quotes"],
     ["a section that is a list", "git: [a]\n", 1, "git must be a mapping of keys, but is a list"],

@@ -24,7 +24,7 @@ export function checkValue(key: ConfigKey, value: unknown): string | null {
 }
 
 function typeProblem(key: ConfigKey, value: unknown): string {
-  const expected = expectation(key.schema);
+  const expected = expectation(key.schema) + (forms[key.name] === seconds ? " (seconds)" : "");
   if (key.name.startsWith("llm.providers.")) return `must be ${expected}`; // what stands there may be a key
   if (value === null) return `has no value; it must be ${expected}`;
   const quotes = typeof value !== "string" && typeof value !== "object" && expected.includes("a text");

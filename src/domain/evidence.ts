@@ -42,6 +42,8 @@ export const Evidence = z.object({
   checks: z.array(CheckResult),
   /** Protected files that the accepted work changed, with permission or by passing both checks. */
   protected_changed: z.array(z.string()),
+  /** Nothing ran for it: the checks are those of the iteration, which were of this very tree. */
+  reused: z._default(z.boolean(), false),
   at: z.number(),
 });
 export type Evidence = z.infer<typeof Evidence>;

@@ -123,6 +123,7 @@ async function checkAll(
       verified: result.passed,
       checks: [result],
       protected_changed: [],
+      reused: false,
       at: parts.clock.now(),
     };
     parts.ledger.record({ evidence: [evidence] });

@@ -108,8 +108,9 @@ async function validate(
     .evidence(loop.id)
     .findLast((one) => one.stage === "iteration" && one.iteration === loop.iteration);
   const sameTree = accepted?.checks.find((check) => check.variant === "candidate")?.tree === squashed.tree;
+  const reused = accepted !== undefined && sameTree && loop.base_commit === squashed.tip;
   let verdict: Verdict;
-  if (accepted && sameTree && loop.base_commit === squashed.tip) {
+  if (reused) {
     verdict = {
       passed: true,
       layer: "check",
@@ -128,6 +129,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    reused,
     at: parts.clock.now(),
   };
   parts.ledger.record({ evidence: [evidence] });

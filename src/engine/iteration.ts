@@ -256,6 +256,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    reused: false,
     at: parts.clock.now(),
   };
   parts.ledger.record({ evidence: [evidence] });

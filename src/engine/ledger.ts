@@ -79,7 +79,7 @@ export class Ledger {
     const loop = this.loop(id);
     const result = transition(loop, loopEvent);
     if (result.kind === "refusal") {
-      throw new LooprError("invalid_state", result.message, "loopr status shows what it waits for");
+      throw new LooprError("invalid_state", result.message, `loopr status ${id} shows how it stands`);
     }
     // The caller's context wins over the transition's only in the fields that it has changed itself.
     const patch = { ...result.patch, ...extra.patch };

@@ -67,6 +67,7 @@ export async function prepareRun(
         verified: result.passed,
         checks: [result],
         protected_changed: [],
+        reused: false,
         at: parts.clock.now(),
       },
     ],

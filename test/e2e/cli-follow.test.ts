@@ -49,7 +49,7 @@ describe("a daemon that is killed while it is followed", () => {
       expect(times("plan loop: ")).toBe(1);
       expect(times("code loop: greeting")).toBe(1);
       expect(times("approved: 1 loop")).toBe(1);
-      expect(times("recovered after the daemon ended")).toBe(1);
+      expect(times("interrupted by the daemon's end")).toBe(1);
       expect(times("iteration 1 passed")).toBe(2); // the plan's and the code loop's
       expect(times("merged onto main as ")).toBe(1);
     });

@@ -1,11 +1,30 @@
 // loopr demo, over the built program: no key, no network, nothing of the person's needed.
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { withHome } from "../support/harness.ts";
+import { withPty } from "../support/pty.ts";
 
 /** The demo promises half a minute; ten times that is the limit here. */
 const deadlineMs = 300_000;
+
+/** What git, the runner, the sample and its check run; everything else of POSIX is the shell's own. */
+const needed = [
+  "git",
+  "sh",
+  "env",
+  "awk",
+  "sort",
+  "uniq",
+  "head",
+  "wc",
+  "tr",
+  "sed",
+  "cat",
+  "grep",
+  "rm",
+  "mkfifo",
+];
 
 const containing = (text: string) => expect.stringContaining(text) as unknown as string;
 
@@ -91,24 +110,75 @@ test("without a terminal it needs --yes: exit 2 before anything is made", () =>
     expect(existsSync(home.dir)).toBe(false);
   }));
 
+const executable = (path: string, text: string) => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text, { mode: 0o755 });
+};
+
 test(
-  "without a sandbox on the machine it goes on, labelled so",
+  "where the sandbox does not work it goes on, labelled so",
+  () =>
+    withHome(async (home) => {
+      const tmp = join(home.root, "tmp");
+      mkdirSync(tmp);
+      executable(join(home.root, "bin", "bwrap"), "#!/bin/sh\necho 'no namespaces here' >&2\nexit 1\n");
+      const env = { TMPDIR: tmp, PATH: `${join(home.root, "bin")}:${home.env["PATH"] ?? ""}` };
+      const { code, stdout, stderr } = await home.loopr(["demo", "--yes"], { env, deadlineMs });
+      expect(code).toBe(0);
+      expect(stderr).toContain("unsandboxed, since the sandbox does not work on this machine");
+      expect(stderr).toContain("no namespaces here");
+      expect(stdout).toContain("UNSANDBOXED");
+      // It stays to be looked at, by a command that works from anywhere; nothing names another directory.
+      const [directory = ""] = readdirSync(tmp);
+      const repository = join(tmp, directory, "tally");
+      expect(stdout).toContain(`look    git -C ${repository} log --patch main\n`);
+      expect(stdout).not.toContain("git show");
+    }),
+  deadlineMs,
+);
+
+test(
+  "git and a POSIX system are all that it needs",
   () =>
     withHome(async (home) => {
       const bin = join(home.root, "bin");
       const tmp = join(home.root, "tmp");
       mkdirSync(bin);
       mkdirSync(tmp);
-      // A PATH without bwrap, made of links to everything else.
-      const paths = (home.env["PATH"] ?? "").split(":").filter((path) => existsSync(path));
-      const link =
-        'for p in $0; do for f in "$p"/*; do ln -sf "$f" "$1/" 2>/dev/null; done; done; rm -f "$1/bwrap"';
-      await home.exec("sh", ["-c", link, paths.reverse().join(" "), bin]);
-      const env = { TMPDIR: tmp, PATH: bin };
-      const { code, stdout, stderr } = await home.loopr(["demo", "--yes"], { env, deadlineMs });
-      expect(code).toBe(0);
-      expect(stderr).toContain("unsandboxed");
-      expect(stdout).toContain("UNSANDBOXED");
+      for (const name of needed) {
+        const found = Bun.which(name, { PATH: home.env["PATH"] ?? "" });
+        if (found) symlinkSync(found, join(bin, name));
+      }
+      const { code, stdout, stderr } = await home.loopr(["demo", "--yes", "--remove"], {
+        env: { TMPDIR: tmp, PATH: bin },
+        deadlineMs,
+      });
+      if (code !== 0) throw new Error(stdout + stderr);
+      expect(stderr).toContain("bubblewrap (bwrap) is not installed");
+      expect(stdout).not.toMatch(/^ {2}(next|look|remove) /m); // nothing is left to look at
+      expect(readdirSync(tmp)).toEqual([]);
+    }),
+  deadlineMs,
+);
+
+test(
+  "at a terminal: what is no answer is asked for again, and Ctrl-C says where the sample is",
+  () =>
+    withHome(async (home) => {
+      const tmp = join(home.root, "tmp");
+      mkdirSync(tmp);
+      const options = { args: ["demo"], env: { TMPDIR: tmp }, columns: 140, rows: 50 };
+      await withPty(home, options, async (pty) => {
+        await pty.shows("This plan waits for you: ([a]pprove, ");
+        pty.press("bad", "\r");
+        await pty.shows(/Please answer with a letter or a word[\s\S]*This plan waits for you/);
+        pty.press("worse", "\r");
+        await pty.shows(/\[l\]ater\) worse\n/);
+        pty.press("\x03");
+        await pty.shows(/Come back with: loopr watch [0-9a-f]{4}/);
+        await pty.shows(`The sample repository is in ${join(tmp, readdirSync(tmp)[0] ?? "")}`);
+        expect(await pty.exited()).toBe(130);
+      });
     }),
   deadlineMs,
 );

@@ -1,6 +1,6 @@
 // init, trust, doctor, and what a wrong configuration does to a command, over the built program.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { withHome, type Home } from "../support/harness.ts";
 
@@ -53,6 +53,16 @@ describe("init", () => {
       symlinkSync(join(home.root, "precious"), join(repository.dir, ".loopr.yml"));
       await home.ok(["init", "--force"], { cwd: repository.dir });
       expect(readFileSync(join(home.root, "precious"), "utf8")).toBe("precious\n");
+    }));
+
+  test("a link that leads nowhere is a file that exists", () =>
+    withHome(async (home) => {
+      const repository = home.repository();
+      const link = join(repository.dir, ".loopr.yml");
+      symlinkSync(join(home.root, "nowhere"), link);
+      const refused = await home.loopr(["init"], { cwd: repository.dir });
+      expect([refused.code, refused.stderr]).toEqual([2, containing("--force")]);
+      expect(readlinkSync(link)).toBe(join(home.root, "nowhere"));
     }));
 
   test("without a test command it says so; outside of a repository it refuses", () =>
@@ -149,6 +159,18 @@ describe("a wrong configuration", () => {
 });
 
 describe("doctor", () => {
+  test("a file without a check command: what to set in it, since init would refuse", () =>
+    withHome(async (home) => {
+      const files = { "test.sh": "exit 0\n", ".loopr.yml": "levels: code\n" };
+      const repository = home.repository({ files });
+      const path = join(repository.dir, ".loopr.yml");
+      const sick = await doctor(home, { cwd: repository.dir });
+      expect(sick.one("check")).toMatchObject({
+        status: "warn",
+        remedy: `set validation.command in ${path} to "sh test.sh", then loopr trust`,
+      });
+    }));
+
   test("a healthy place: git, sandbox, home, daemon as it is; the key is never shown", () =>
     withHome(async (home) => {
       const repository = home.repository({ files: { "test.sh": "exit 0\n" } });

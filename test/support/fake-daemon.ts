@@ -81,6 +81,7 @@ export function makeEvidence(
       },
     ],
     protected_changed: [],
+    reused: false,
     at: 1_700_000_050_000,
     ...rest,
   };

@@ -116,6 +116,7 @@ export function evidenceRecord(over: Partial<Evidence> = {}): Evidence {
     verified: true,
     checks: [],
     protected_changed: [],
+    reused: false,
     at: 1_700_000_000_000,
     ...over,
   };

@@ -111,6 +111,7 @@ export function someEvidence(patch: Partial<Evidence> & { exitCode?: number }): 
       },
     ],
     protected_changed: [],
+    reused: false,
     at: startMs,
     ...rest,
   };

@@ -80,6 +80,7 @@ function projectFileFindings(
   explicit: string | null,
 ): Finding[] {
   const findings: Finding[] = [];
+  let path: string | null = null;
   try {
     const file = readProjectFile(project.root);
     if (file) {
@@ -89,6 +90,7 @@ function projectFileFindings(
         return [warn("project file", `${file.path} makes commands run and ${how}`, "loopr trust")];
       }
       findings.push(ok("project file", `${file.path}${trust === "trusted" ? ", trusted" : ""}`));
+      path = file.path;
     }
   } catch (error) {
     return [failed("project file", error)];
@@ -96,7 +98,7 @@ function projectFileFindings(
   try {
     const { config, warnings } = loadConfig({ ...project, projectRoot: project.root, env, explicit });
     for (const warning of warnings) findings.push(warn("project file", warning, "lower it, or remove it"));
-    findings.push(checkFinding(config, project));
+    findings.push(checkFinding(config, project, path));
   } catch (error) {
     // A mistake in the person's own files has been told by "configuration".
     if (!(error instanceof LooprError)) throw error;
@@ -104,12 +106,17 @@ function projectFileFindings(
   return findings;
 }
 
-function checkFinding(config: Config, project: CheckedOutProject): Finding {
+/** `path`: the project's own file, which `loopr init` would not touch. */
+function checkFinding(config: Config, project: CheckedOutProject, path: string | null): Finding {
   if (config.validation.command !== null) return ok("check", config.validation.command);
   const [found] = detectChecks(project.root);
   const detail = found
     ? `not set; ${found.because} suggests: ${found.command}`
     : "not set, and none was found";
+  if (path !== null) {
+    const to = found ? ` to ${JSON.stringify(found.command)}` : "";
+    return warn("check", detail, `set validation.command in ${path}${to}, then loopr trust`);
+  }
   return warn(
     "check",
     detail,

@@ -79,6 +79,7 @@ function overview(state: State, loop: Loop): Line[] {
     ...(isLive ? outputTail(state) : []),
     ...(history ?? [...lastFeedback(state, loop, iterations), ...iterationLines(state, loop, iterations)]),
     ...evidence
+      .filter(({ reused }) => !reused)
       .slice(-1)
       .flatMap((each) => [heading("Last validation"), ...evidenceLines(state, each, 0), blank]),
     ...(isLive ? [] : outputTail(state)),
@@ -140,7 +141,9 @@ function iterationLines(state: State, loop: Loop, iterations: readonly Iteration
         : ({ glyph: "running", style: "blue" } as const);
       const verdict = each.outcome ?? (loop.status === "running" ? "running" : "open");
       const why = each.outcome === "failed" && each.layer ? ` by ${cleanLine(each.layer)}` : "";
-      const took = (each.ended_at ?? state.now) - each.started_at;
+      // What was cut off without a record of it ended with the loop's last change.
+      const end = each.ended_at ?? (loop.status === "running" ? state.now : loop.updated_at);
+      const took = end - each.started_at;
       const parts = [
         duration(took),
         plural(each.turns, "turn"),
@@ -202,7 +205,9 @@ function evidenceLines(state: State, evidence: Evidence, outputLines: number): L
       },
       { text: `  ${stageName(evidence)}  ${when(evidence.at, state.now)}`, style: "dim" },
     ),
-    ...evidence.checks.flatMap((check) => checkLines(state, check, outputLines)),
+    ...(evidence.reused
+      ? [line({ text: "    the tree of its iteration, whose check is not run again", style: "dim" })]
+      : evidence.checks.flatMap((check) => checkLines(state, check, outputLines))),
   ];
   if (evidence.protected_changed.length > 0) {
     const files = evidence.protected_changed.map(cleanLine).join(", ");
