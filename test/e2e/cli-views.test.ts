@@ -103,7 +103,7 @@ test(
         [["approve", short], 1, "is complete"],
         [["reject", short], 1, "is complete"],
         [["iterate", short], 2, "--message"],
-        [["pause", short], 1, "is complete"],
+        [["pause", short], 1, "is verified: nothing in it is left to pause"],
         [["run"], 2, "no task is given"],
         [["run", "x", "--depth", "deep"], 2, "--depth deep"],
         [["run", "x", "--max-iterations", "0"], 2, "--max-iterations 0"],
