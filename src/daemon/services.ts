@@ -118,9 +118,9 @@ export function createServices(options: ServiceOptions): Services {
         keyring,
         keyEnvironment,
         startedAt,
-      warmUp: () => {
-        jobs.start();
-      },
+        warmUp: () => {
+          jobs.start();
+        },
         now: Date.now,
         // A sandbox that works goes on working; one that does not may be mended at any time.
         probeSandbox: async () => {
