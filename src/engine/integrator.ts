@@ -65,6 +65,7 @@ export class Integrator {
     const after = this.#parts.ledger.preview(loop.id, event);
     const all = after !== null && settledStates.has(after);
     await this.#clean(all ? this.#parts.ledger.loopsOf(loop.root_id) : [loop]);
+    if (all && after !== "merged" && after !== "verified") await this.#dropEmptyBranch(loop.root_id);
   }
 
   /** Removes what is kept of a run beside its branch: worktrees, records, and refs that the target contains. */
