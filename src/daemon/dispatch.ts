@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
-import { Request, type Response } from "../protocol/messages.ts";
+import { isRequest, Request, type Response } from "../protocol/messages.ts";
 import { methods, type MethodName } from "../protocol/methods.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 
@@ -43,9 +43,8 @@ function parseRequest(text: string): ParsedRequest {
   } catch (error) {
     return { refused: refusal(0, rpcCodes.parse, `Parse error: ${messageOf(error)}`) };
   }
-  const parsed = Request.safeParse(json);
-  if (parsed.success) return { request: parsed.data };
-  const where = parsed.error.issues[0]?.path.join(".") ?? "";
+  if (isRequest(json)) return { request: json };
+  const where = Request.safeParse(json).error?.issues[0]?.path.join(".") ?? "";
   const what = where === "" ? "a request is an object" : `'${where}' is missing or of the wrong type`;
   const example = '{"id":1,"method":"ping","params":{}}';
   return { refused: refusal(0, rpcCodes.parse, `Parse error: ${what}, as in ${example}`) };

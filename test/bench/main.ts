@@ -1,7 +1,8 @@
-// npm run bench: what Loopr costs, beside what other programs cost in the same run on the same machine.
+// npm run bench [daemon]: what Loopr costs, beside what other programs cost in the same run on the same machine.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { withHome, type Home } from "../support/harness.ts";
+import { daemonSuite } from "./daemon.ts";
 import { iterationOverhead } from "./iteration.ts";
 import { print, row, samplesOf, timed, type Row } from "./measure.ts";
 import { settledMemoryMb, startTime, tmux } from "./programs.ts";
@@ -16,7 +17,20 @@ const warmSamples = 30;
 const pings = 2_000;
 const present = (rows: (Row | null | undefined)[]) => rows.filter((found) => found != null);
 
-await withHome(async (home) => {
+const suites: Record<string, () => Promise<void>> = { overview, daemon: daemonSuite };
+const [name = "overview"] = process.argv.slice(2);
+const suite = suites[name];
+if (!suite) {
+  console.error(`error: there is no suite ${name}\n  hint: one of ${Object.keys(suites).join(", ")}`);
+  process.exit(2);
+}
+await suite();
+
+async function overview(): Promise<void> {
+  await withHome(measureAll);
+}
+
+async function measureAll(home: Home): Promise<void> {
   const node = await startTime(home, "node -e 0", ["node", "-e", "0"]);
   const bwrap = await startTime(home, "bwrap true", [
     "bwrap",
@@ -44,7 +58,7 @@ await withHome(async (home) => {
   print("Terminal interface, first frame", await frames(home), node);
   const overhead = [await iterationOverhead(home, "none"), bwrap && (await iterationOverhead(home, "auto"))];
   print("Iteration with a model that answers at once", present([...overhead, bwrap]), bwrap);
-});
+}
 
 async function cold(): Promise<Row> {
   const samples = await samplesOf(coldSamples, async () => {
