@@ -1,6 +1,8 @@
 // loopr doctor: whether this machine, this account and this repository have what a run needs.
+import { defaultDataDir } from "../lib/paths.ts";
 import { plain } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
+import { checkClock } from "./doctor/clock.ts";
 import type { Finding } from "./doctor/finding.ts";
 import { checkDaemon, checkHome } from "./doctor/home.ts";
 import { checkGit, checkLogout, checkPrograms, checkSandbox, checkVersion } from "./doctor/machine.ts";
@@ -18,6 +20,7 @@ export async function doctor(context: CliContext): Promise<number> {
     configuration,
     checkKey(config, env),
     ...checkHome(env),
+    checkClock(defaultDataDir(env)),
     ...checkLogout(),
     await checkDaemon(env),
     ...(await checkProject(context.cwd, env, context.config)),

@@ -1,7 +1,7 @@
 // Starting a daemon in the background, and hearing from it how that went.
 import { spawn } from "node:child_process";
 import { closeSync, constants, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
@@ -103,6 +103,7 @@ function openCrashLog(dataDir: string): number | null {
     if (!home.isDirectory() || home.uid !== process.getuid?.()) return null;
     mkdirSync(join(dataDir, "logs"), { recursive: true, mode: 0o700 });
     const path = crashLogPath(dataDir);
+    if (!lstatSync(dirname(path)).isDirectory()) return null;
     const tooLong = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > crashLogBytesMax;
     return openSync(path, crashLogFlags | (tooLong ? constants.O_TRUNC : 0), 0o600);
   } catch {

@@ -12,6 +12,7 @@ import { build, version } from "../lib/version.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
 import { coreMethods } from "./core-methods.ts";
+import { pauseAt } from "./debug-pause.ts";
 import { identityFiles, type IdentityFiles } from "./identity.ts";
 import type { Services, StopMode } from "./ports.ts";
 import { Server } from "./server.ts";
@@ -104,6 +105,7 @@ export class Daemon {
   /** Resolves when it has stopped and left nothing behind but the lock, which its owner releases last. */
   async run(): Promise<void> {
     this.#files.write();
+    pauseAt("identity-written");
     try {
       if (await this.#start()) await this.#serve();
     } finally {
@@ -125,10 +127,14 @@ export class Daemon {
     const stopped = this.#stopAsked.promise.then(() => false);
     const recovered = services.recover(onProgress).then(() => true);
     if (!(await Promise.race([recovered, stopped]))) return false;
+    pauseAt("recovered");
     await this.#publish();
+    pauseAt("listening");
     await pingItself(this.#config.socketPath);
+    pauseAt("answering");
     log.info("ready", { pid: this.#identity.pid, socket: this.#config.socketPath, version, build });
     onReady(this.#identity);
+    pauseAt("ready");
     services.start();
     return true;
   }
@@ -172,7 +178,9 @@ export class Daemon {
     const { services, log } = this.#needs;
     this.#stopMode ??= asked;
     startWatchdog(stopDeadlineMs[asked] + watchdogGraceMs);
+    pauseAt("stop-begun");
     this.#socket?.close();
+    pauseAt("not-listening");
     this.#server.announceStop();
     const stopped = services.stop(asked).catch((error: unknown) => {
       log.error("stopping the loops failed", { error });
@@ -181,8 +189,11 @@ export class Daemon {
     if ((await Promise.race([stopped, late, this.#stopAtOnce.promise])) === "late") {
       log.warn("the loops did not stop in time; they are recovered at the next start");
     }
+    pauseAt("loops-stopped");
     await this.#server.close();
+    pauseAt("disconnected");
     this.#files.remove();
+    pauseAt("nameless");
     log.info("stopped");
   }
 }

@@ -5,6 +5,7 @@ import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.
 import { writeOut } from "../lib/stdio.ts";
 import { keepCrash } from "./crash.ts";
 import { Daemon, type DaemonConfig } from "./daemon.ts";
+import { pauseAt } from "./debug-pause.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
 import { logLevelOf, openLog, type LogFile } from "./log.ts";
@@ -42,7 +43,9 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     pidPath: defaultPidPath(),
   };
   prepareHome(config.dataDir);
+  pauseAt("home-ready");
   const lock = await acquireLock(config.dataDir);
+  pauseAt("locked");
   const logFile = openLog(join(config.dataDir, "logs", "daemon.log"), {
     level: logLevelOf(process.env["LOOPR_LOG"]),
   });
@@ -52,6 +55,7 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     reportCrashes(logFile);
     const crash = keepCrash(config, logFile.log);
     if (crash) logFile.log.warn("the daemon before did not end in good order", { pid: crash.pid });
+    pauseAt("log-open");
     const onProgress = (text: string) => {
       readiness.report({ progress: text });
       say(text);

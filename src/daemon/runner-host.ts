@@ -17,7 +17,7 @@ const timesDefault: LaneTimes = {
 };
 
 export interface RunnerHostOptions {
-  /** How to start a runner, such as `loopr runner`; its lane is added. */
+  /** How to start a runner, such as `loopr runner`; its lane is added. Read at each start. */
   command: readonly string[];
   /** The home of Loopr: what its jobs are marked with. */
   dataDir: string;
@@ -39,7 +39,9 @@ export interface RunnerHost extends Jobs {
 export function createRunnerHost(options: RunnerHostOptions): RunnerHost {
   const lane = (name: Lane): RunnerLane =>
     new RunnerLane({
-      command: options.command,
+      get command() {
+        return options.command;
+      },
       lane: name,
       slots: options.slots?.[name] ?? slotsDefault[name],
       dataDir: resolve(options.dataDir),

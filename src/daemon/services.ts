@@ -49,7 +49,14 @@ export function createServices(options: ServiceOptions): Services {
   const keyring = new Keyring(dataDir);
   const keyEnvironment = options.ownKeys ? process.env : {};
   const config = userConfig(dataDir, log);
-  const jobs = createRunnerHost({ command: [...ownProgram(), "runner"], dataDir, log });
+  const jobs = createRunnerHost({
+    // Asked at each start: the program may have been replaced or deleted on disk since.
+    get command() {
+      return [...ownProgram(), "runner"];
+    },
+    dataDir,
+    log,
+  });
   const limiter = new CallLimiter(config.concurrency.model_calls);
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();

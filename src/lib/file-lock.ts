@@ -1,6 +1,6 @@
 // A lock that the kernel releases when its holder dies, however it dies.
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
-import { LooprError, systemCode } from "./errors.ts";
+import { LooprError, messageOf, systemCode } from "./errors.ts";
 
 /** BSD and macOS: open and lock in one call. Not among Node's constants. */
 const O_EXLOCK = 0x20;
@@ -18,7 +18,10 @@ const lockHelperTimeoutMs = 5_000;
  * stays with us until our last descriptor is closed.
  */
 export function tryLockFile(path: string): number | null {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  return tryLock(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW);
+}
+
+function tryLock(path: string, flags: number): number | null {
   if (process.platform !== "linux") return openLocked(path, flags | O_EXLOCK | constants.O_NONBLOCK);
   const fd = openSync(path, flags, 0o600);
   try {
@@ -31,7 +34,10 @@ export function tryLockFile(path: string): number | null {
   return null;
 }
 
-/** Whether someone holds the lock right now. Holds it for a moment itself where nobody does. */
+/**
+ * Whether someone holds the lock right now. Holds it for a moment itself where nobody does. Only reads, so that
+ * it can be asked on a read-only file system too.
+ */
 export function isFileLocked(path: string): boolean {
   try {
     statSync(path);
@@ -39,10 +45,18 @@ export function isFileLocked(path: string): boolean {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
     throw error;
   }
-  const fd = tryLockFile(path);
-  if (fd === null) return true;
-  closeSync(fd);
-  return false;
+  try {
+    const fd = tryLock(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    if (fd === null) return true;
+    closeSync(fd);
+    return false;
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+    const message = `the lock file ${path} cannot be looked at: ${messageOf(error)}`;
+    throw new LooprError("home_unusable", message, "check its owner and mode, or set LOOPR_HOME", {
+      cause: error,
+    });
+  }
 }
 
 /** Whether the open file is still the one at the path: a lock on a replaced file guards nothing. */

@@ -1,10 +1,18 @@
 // The home directory and the daemon in it. Looks only: makes nothing, starts nothing.
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { credentialsFrom } from "../../client/credentials.ts";
+import { remainsOf } from "../../client/post-mortem.ts";
 import { probeDaemon } from "../../client/probe.ts";
+import { whatItWaitsOn } from "../../client/waiting.ts";
 import { systemCode } from "../../lib/errors.ts";
-import { defaultDataDir, defaultSocketPath, networkFileSystemOf } from "../../lib/paths.ts";
+import {
+  defaultDataDir,
+  defaultPidPath,
+  defaultSocketPath,
+  networkFileSystemOf,
+  socketFallbackDir,
+} from "../../lib/paths.ts";
 import { build, version } from "../../lib/version.ts";
 import { fail, failed, ok, warn, type Finding } from "./finding.ts";
 
@@ -14,6 +22,7 @@ const megabyte = 1024 * 1024;
 /** Worktrees and records of a few runs of an ordinary repository. */
 const spaceWantedBytes = 1024 * megabyte;
 const spaceNeededBytes = 64 * megabyte;
+const shorterRemedy = "set LOOPR_HOME to a shorter path, or LOOPR_SOCKET to a path of your own";
 const moveRemedy = "set LOOPR_HOME to a directory of your own on a local disk";
 
 export function checkHome(env: Environment): Finding[] {
@@ -63,17 +72,30 @@ function checkSpace(path: string): Finding {
 
 function checkSocket(env: Environment, home: string): Finding {
   const path = defaultSocketPath(env);
-  const elsewhere = env["LOOPR_SOCKET"] ? " (LOOPR_SOCKET)" : " (the home's path is too long for a socket)";
-  return ok("socket", path.startsWith(`${home}/`) ? path : path + elsewhere);
+  if (path.startsWith(`${home}/`)) return ok("socket", path);
+  if (path !== socketFallback(path)) return ok("socket", `${path} (LOOPR_SOCKET)`);
+  const directory = lstatOrNull(dirname(path));
+  const problem =
+    directory instanceof Error || directory === null ? null : directoryProblem(dirname(path), directory);
+  if (problem?.status === "fail") return { ...problem, name: "socket", remedy: shorterRemedy };
+  const detail = `${path}, because a socket's path holds 103 bytes and that of the home is longer`;
+  return { ...ok("socket", detail), remedy: shorterRemedy };
+}
+
+/** The path itself where it lies in the directory for sockets that do not fit into their home. */
+function socketFallback(path: string): string {
+  return join(socketFallbackDir(), basename(path));
 }
 
 export async function checkDaemon(env: Environment): Promise<Finding> {
   try {
     const probe = await probeDaemon({ env, name: "cli", credentials: credentialsFrom({}) });
-    if (probe.kind === "stopped") return ok("daemon", "not running; it is started when it is needed");
+    if (probe.kind === "stopped") return notRunning(env);
     if (probe.kind === "unresponsive") {
-      const who = probe.identity ? ` (PID ${probe.identity.pid})` : "";
-      return fail("daemon", `does not respond${who}`, "loopr daemon restart");
+      const { pid = null } = probe.identity ?? {};
+      const why = pid === null ? null : whatItWaitsOn(pid);
+      const detail = `does not respond${pid === null ? "" : ` (PID ${pid})`}${why === null ? "" : `: ${why}`}`;
+      return fail("daemon", detail, "loopr daemon restart");
     }
     const { server } = probe;
     probe.connection.close();
@@ -83,6 +105,23 @@ export async function checkDaemon(env: Environment): Promise<Finding> {
   } catch (error) {
     return failed("daemon", error);
   }
+}
+
+function notRunning(env: Environment): Finding {
+  const places = {
+    dataDir: defaultDataDir(env),
+    socketPath: defaultSocketPath(env),
+    pidPath: defaultPidPath(env),
+  };
+  const remains = remainsOf(places);
+  if (remains.kind !== "crashed") return ok("daemon", "not running; it is started when it is needed");
+  const { pid, last_seen } = remains.crash;
+  const detail = `crashed (PID ${pid}, last alive ${new Date(last_seen).toISOString()})`;
+  return warn(
+    "daemon",
+    detail,
+    "loopr daemon status shows its last words, loopr daemon start starts another",
+  );
 }
 
 function nearestExisting(path: string): string {
