@@ -53,6 +53,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "sandbox.read_deny": "Paths that tools and checks cannot read, beside the built-in list of secrets.",
   "sandbox.write_allow": "Directories that tools and checks may write to, beside worktree and caches.",
   "sandbox.net": "Network for `worktree.setup` and the check. The model's own commands never have it.",
+  "sandbox.unix_sockets":
+    "Who may make Unix sockets. `auto`: `worktree.setup` and the check; `allow`: the model's own commands, too; `deny`: nobody (see [sandbox.md](sandbox.md)).",
   "env.pass": "Names of variables of your environment that tools and checks get, beside the usual ones.",
   "env.set": "Variables that tools and checks get.",
 };
@@ -118,7 +120,7 @@ API keys, and variables that start with \`LOOPR_\`, cannot be handed to tools by
 | variable | meaning |
 | --- | --- |
 | \`LOOPR_HOME\` | the home, instead of \`~/.loopr\` |
-| \`LOOPR_SOCKET\` | the daemon's socket |
+| \`LOOPR_SOCKET\` | where the daemon's socket is reached, any path; outside of the home it is a symbolic link (see [sandbox.md](sandbox.md)) |
 | \`LOOPR_CONFIG\` | an explicit configuration file, as \`--config\` |
 | \`LOOPR_LOG\` | how much the daemon logs: \`trace\`, \`debug\`, \`info\`, \`warn\`, \`error\` |
 | \`LOOPR_SCRIPT\` | a script for the scripted model |

@@ -216,8 +216,9 @@ export class RunnerLane {
 }
 
 function jobFrame(jobId: string, request: JobRequest): Job {
-  const { lane: _lane, sandboxed, net, write, read, deny, ...job } = request;
-  return { ...job, job_id: jobId, sandbox: { mode: sandboxed ? "bwrap" : "none", net, write, read, deny } };
+  const { lane: _lane, sandboxed, net, unix_sockets, write, read, deny, ...job } = request;
+  const mode = sandboxed ? "bwrap" : "none";
+  return { ...job, job_id: jobId, sandbox: { mode, net, unix_sockets, write, read, deny } };
 }
 
 function resultOutcome(result: JobResult): JobOutcome {

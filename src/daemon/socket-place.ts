@@ -1,12 +1,13 @@
 // The place of the daemon's socket, looked at before anything is put there: what is another's stays.
-import { lstatSync, mkdirSync, statSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { lstatSync, mkdirSync, readlinkSync, statSync, type Stats } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, handshakeMs, type Answer } from "../client/ask.ts";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
-import { socketFallbackDir } from "../lib/paths.ts";
+import { fallbackSocketPath, socketFallbackDir, userHome } from "../lib/paths.ts";
 import { build, version } from "../lib/version.ts";
 import { protocolVersion } from "../protocol/messages.ts";
+import { isInEmptied } from "../sandbox/emptied.ts";
 import { checkPrivate } from "./home.ts";
 
 /** A daemon that has lost its lock finds that out within 5 s and ends. */
@@ -14,8 +15,12 @@ const predecessorMs = 15_000;
 const predecessorPollMs = 500;
 
 export interface Vacancy {
-  /** Of the socket that a daemon before us left and nobody listens on; null: there is nothing. */
+  /** Where the socket itself goes. Where that is not its path, the path is a link to it. */
+  place: string;
+  /** Of the socket there that a daemon before us left and nobody listens on; null: there is nothing. */
   staleInode: number | null;
+  /** Of what a daemon before us left at the path. */
+  staleNameInode: number | null;
 }
 
 /**
@@ -27,15 +32,48 @@ export async function vacancyAt(
   dataDir: string,
   onProgress: (text: string) => void,
 ): Promise<Vacancy> {
+  const place = hiddenPlaceOf(path, dataDir);
+  const staleNameInode = ownLinkAt(path, place) ?? (await deadSocketAt(path, dataDir, onProgress));
+  const staleInode = place === path ? staleNameInode : await deadSocketAt(place, dataDir, onProgress);
+  return { place, staleInode, staleNameInode };
+}
+
+/**
+ * A job that may use Unix sockets reaches every socket that it can see: nothing in the rights of a file tells
+ * it from us, and the protocol knows no password. So the socket itself is always where no job of any daemon
+ * sees anything: in /tmp and the like, and in `~/.loopr`. Another home is hidden from its own jobs only.
+ */
+function hiddenPlaceOf(path: string, dataDir: string): string {
+  const directory = dirname(path);
+  if (directory === socketFallbackDir()) return path;
+  const user = userHome();
+  const isHiddenHome = isInEmptied(dataDir) || (user !== null && dataDir === join(user, ".loopr"));
+  return directory === dataDir && isHiddenHome ? path : fallbackSocketPath(path);
+}
+
+/** The inode of a link that leads to the place of our socket: only a daemon of ours makes such. */
+function ownLinkAt(path: string, place: string): number | null {
+  try {
+    return readlinkSync(path) === place ? lstatSync(path).ino : null;
+  } catch {
+    return null;
+  }
+}
+
+async function deadSocketAt(
+  path: string,
+  dataDir: string,
+  onProgress: (text: string) => void,
+): Promise<number | null> {
   prepareDirectory(dirname(path));
   const deadline = Date.now() + predecessorMs;
   for (;;) {
     const stats = statsOf(path);
-    if (stats === null) return { staleInode: null };
+    if (stats === null) return null;
     checkReplaceable(path, stats, dataDir);
     const hello = { version, build, protocol: protocolVersion, client: "daemon" };
     const answer = await ask(path, hello, Date.now() + handshakeMs);
-    if (answer.kind === "nobody") return { staleInode: stats.ino };
+    if (answer.kind === "nobody") return stats.ino;
     if (answer.kind === "connected") answer.connection.close();
     const predecessor = answer.kind === "connected" && answer.server.home === dataDir ? answer.server : null;
     if (predecessor === null || Date.now() > deadline) throw taken(path, answer);
@@ -105,7 +143,7 @@ function statsOf(path: string): Stats | null {
   }
 }
 
-/** A socket that does not fit into its home lives in a directory that anyone could have made before us. */
+/** A socket that cannot be in its home lives in a directory that anyone could have made before us. */
 function prepareDirectory(directory: string): void {
   if (directory !== socketFallbackDir()) {
     checkDirectory(directory);
@@ -116,7 +154,7 @@ function prepareDirectory(directory: string): void {
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw unusable(directory, messageOf(error), "", error);
   }
-  checkPrivate(directory, "set LOOPR_SOCKET to a path of your own, or LOOPR_HOME to a shorter one");
+  checkPrivate(directory, "have it removed, or use the home ~/.loopr and no LOOPR_SOCKET");
 }
 
 function checkDirectory(directory: string): void {

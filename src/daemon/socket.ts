@@ -1,5 +1,5 @@
 // The listening socket: published whole under its name, by rename, and taken away only where it is still ours.
-import { chmodSync, lstatSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
@@ -14,29 +14,35 @@ export interface PublishedSocket {
 }
 
 /**
- * Binds a temporary name, makes it 0600 and renames it to `path`: nobody ever connects to a socket that is
- * not yet private, and the server's own clean-up (of the name that it bound) cannot hit a successor's.
- * What is at `path` has to be what `vacancyAt` found there.
+ * Binds a temporary name, makes it 0600 and renames it to its place: nobody ever connects to a socket that
+ * is not yet private, and the server's own clean-up (of the name that it bound) cannot hit a successor's.
+ * What is there, and at `path`, has to be what `vacancyAt` found.
  */
 export async function publishSocket(
   path: string,
   vacancy: Vacancy,
   onConnection: (socket: Socket) => void,
 ): Promise<PublishedSocket> {
-  const temporary = join(dirname(path), `.${process.pid.toString(36)}`);
+  const { place } = vacancy;
+  const temporary = temporaryBeside(place);
   const server = createServer({ allowHalfOpen: true }, onConnection);
   try {
     removeSocket(temporary);
     await listen(server, temporary);
     chmodSync(temporary, 0o600);
     const own = inodeOf(temporary);
-    if (inodeOf(path) !== vacancy.staleInode) throw new Error("something took its place just now");
-    renameSync(temporary, path);
+    if (inodeOf(place) !== vacancy.staleInode) throw new Error("something took its place just now");
+    renameSync(temporary, place);
+    if (place !== path) publishLink(path, vacancy);
+    const isNamed = (): boolean => place === path || linkTargetOf(path) === place;
     return {
       path,
-      isPublished: () => inodeOf(path) === own,
+      isPublished: () => inodeOf(place) === own && isNamed(),
       close: () => {
-        if (inodeOf(path) === own) rmSync(path, { force: true });
+        if (inodeOf(place) === own) {
+          if (isNamed()) rmSync(path, { force: true });
+          rmSync(place, { force: true });
+        }
         server.close();
       },
     };
@@ -45,6 +51,24 @@ export async function publishSocket(
     removeSocket(temporary);
     throw socketUnusable(path, error);
   }
+}
+
+/** A failure leaves the socket at its place: nobody listens there, and the next daemon takes it over. */
+function publishLink(path: string, { place, staleNameInode }: Vacancy): void {
+  const temporary = temporaryBeside(path);
+  if (linkTargetOf(temporary) !== null) rmSync(temporary, { force: true });
+  symlinkSync(place, temporary);
+  try {
+    if (inodeOf(path) !== staleNameInode) throw new Error("something took its place just now");
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${process.pid.toString(36)}`);
 }
 
 function socketUnusable(path: string, cause: unknown): LooprError {
@@ -70,6 +94,14 @@ function listen(server: Server, path: string): Promise<void> {
       resolve();
     });
   });
+}
+
+function linkTargetOf(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
 }
 
 function inodeOf(path: string): number | null {

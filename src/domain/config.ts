@@ -56,6 +56,7 @@ export const Config = z.strictObject({
     write_allow: z.array(z.string()),
     /** Network for worktree.setup and the validation command (the `heavy` lane). */
     net: z.boolean(),
+    unix_sockets: z.enum(["auto", "allow", "deny"]),
   }),
   env: z.strictObject({ pass: z.array(z.string()), set: z.record(z.string(), z.string()) }),
 });
@@ -84,7 +85,7 @@ export const defaultConfig: Config = {
     timeout_s: 300,
     providers: { anthropic: { api_key_env: null, api_key_file: null, base_url: null } },
   },
-  sandbox: { mode: "auto", read_deny: [], write_allow: [], net: false },
+  sandbox: { mode: "auto", read_deny: [], write_allow: [], net: false, unix_sockets: "auto" },
   env: { pass: [], set: {} },
 };
 
@@ -113,3 +114,9 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["llm.model", "free"],
   ["env.set", "trusted"],
 ]);
+
+/** Whether commands may make Unix sockets: the model's, or the project's own (`worktree.setup`, the check). */
+export function mayUseUnixSockets(config: Config, whose: "model" | "project"): boolean {
+  const { unix_sockets } = config.sandbox;
+  return unix_sockets === "allow" || (unix_sockets === "auto" && whose === "project");
+}

@@ -4,6 +4,7 @@ import { constants, existsSync } from "node:fs";
 import { cp, mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import * as z from "zod/mini";
+import { mayUseUnixSockets } from "../domain/config.ts";
 import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
@@ -83,6 +84,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       max_output_bytes: outputBytesMax,
       spill_path: options.logPath,
       net: run.config.sandbox.net,
+      unix_sockets: mayUseUnixSockets(run.config, "project"),
     },
     options.signal,
     (_stream, text) => {
@@ -188,6 +190,7 @@ export async function runSetup(
       timeout_ms: run.config.validation.timeout * msPerSecond,
       max_output_bytes: outputBytesMax,
       net: run.config.sandbox.net,
+      unix_sockets: mayUseUnixSockets(run.config, "project"),
     },
     options.signal,
     (_stream, text) => {

@@ -1,6 +1,7 @@
 // The model's part of one iteration: turns with tools until it says that it is done, or a bound is reached.
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { mayUseUnixSockets } from "../domain/config.ts";
 import type { Loop } from "../domain/loop.ts";
 import { notCircling, noteTurn } from "../domain/stuck.ts";
 import { isToolName, tools, toolsOf, type Tool, type ToolName } from "../tools/catalog.ts";
@@ -171,6 +172,7 @@ async function runTool(
       timeout_ms: typeof input["timeout_ms"] === "number" ? input["timeout_ms"] : tool.timeoutMs,
       max_output_bytes: tool.outputBytesMax,
       net: false,
+      unix_sockets: mayUseUnixSockets(workspace.run.config, "model"),
       spill_path: name === "run_command" ? join(journal.directory, "command.log") : undefined,
     },
     options.signal,

@@ -133,6 +133,8 @@ export interface JobRequest {
   spill_path?: string;
   sandboxed: boolean;
   net: boolean;
+  /** Whether it may make Unix sockets of its own. */
+  unix_sockets: boolean;
   /** Directories writable beside the worktree. */
   write: string[];
   /** Readable again after the masks. */

@@ -48,6 +48,11 @@ export function userConfigPath(env: Environment = process.env): string | null {
 
 function usableSocketPath(wanted: string): string {
   if (Buffer.byteLength(wanted) <= socketPathBytesMax && networkFileSystemOf(wanted) === null) return wanted;
+  return fallbackSocketPath(wanted);
+}
+
+/** The place of a socket that cannot be, or must not be, where it is wanted. */
+export function fallbackSocketPath(wanted: string): string {
   // Loaded only where it is needed: it costs every command more than its own work.
   const { createHash } = process.getBuiltinModule("node:crypto");
   const hash = createHash("sha256").update(wanted).digest("hex").slice(0, 16);

@@ -25,6 +25,8 @@ const Sandbox = z.object({
   /** `none`: process group and environment only; every view says "unsandboxed". */
   mode: z.enum(["bwrap", "none"]),
   net: z.boolean(),
+  /** Whether it may make Unix sockets of its own. */
+  unix_sockets: z.boolean(),
   /** Writable beside the worktree: cache directories. Made if missing. */
   write: z.array(z.string()),
   /** Made readable again after the masks: the common git directory, PATH entries, the check's program. */

@@ -68,6 +68,7 @@ async function run(argv: readonly [string, ...string[]], job: Job, options: Comm
               write: sandbox.write,
               read: sandbox.read,
               deny: sandbox.deny,
+              unixSockets: sandbox.unix_sockets,
             },
       timeoutMs: job.timeout_ms,
       signal: options.signal,

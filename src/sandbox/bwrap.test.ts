@@ -10,6 +10,7 @@ function optionsFor(mounts: Mount[], more: Partial<Parameters<typeof bwrapOption
     unset: [],
     statusFd: 3,
     emptyFd: 5,
+    filterFd: 4,
     ...more,
   }).join(" ");
 }
@@ -25,6 +26,7 @@ test("every job: no capability, all namespaces of its own, a new session, death 
     "--dev /dev",
     "--proc /proc",
     "--json-status-fd 3",
+    "--seccomp 4",
     "--chdir /w",
   ]) {
     expect(options).toContain(option);
@@ -46,6 +48,7 @@ test("the environment is set one by one, whatever it holds", () => {
     unset: ["LOOPR_JOB"],
     statusFd: 3,
     emptyFd: 5,
+    filterFd: 4,
   });
   expect(options.join("|")).toContain("--unsetenv|LOOPR_JOB|--setenv|A|b c|--setenv|--bind|--x|");
 });
@@ -102,6 +105,20 @@ test.each<[what: string, mounts: Mount[], expected: string]>([
       { kind: "emptyFile", path: "/a/a" },
     ],
     "--ro-bind-data 5 /a/a --ro-bind-data 6 /a/b",
+  ],
+  [
+    "a rebuilt directory gets its entries, then what else is mounted in it; a mask in it stays",
+    [
+      { kind: "empty", path: "/a/d/.ssh" },
+      { kind: "writable", path: "/a/d/w/t" },
+      { kind: "readonly", path: "/a/d", from: "/x" },
+      { kind: "rebuilt", path: "/a/d" },
+      { kind: "entry", path: "/a/d/w", from: "/x/w" },
+      { kind: "link", path: "/a/d/l", target: "../l" },
+      { kind: "rebuilt", path: "/a/d/w" },
+    ],
+    "--ro-bind /x /a/d --tmpfs /a/d --symlink ../l /a/d/l --ro-bind-try /x/w /a/d/w --tmpfs /a/d/.ssh --tmpfs /a/d/w " +
+      "--bind /a/d/w/t /a/d/w/t --remount-ro /a/d --remount-ro /a/d/.ssh --remount-ro /a/d/w",
   ],
   [
     "a name that starts like another is not below it",

@@ -10,7 +10,12 @@ export type Mount =
   /** An empty, read-only file in its place. */
   | { kind: "emptyFile"; path: string }
   | { kind: "readonly"; path: string; from: string }
-  | { kind: "writable"; path: string };
+  | { kind: "writable"; path: string }
+  /** A directory put together from the entries that are mounted in it; other masks are made in it, too. */
+  | { kind: "rebuilt"; path: string }
+  /** Of a rebuilt directory: read-only, and left out where it is not there any more. */
+  | { kind: "entry"; path: string; from: string }
+  | { kind: "link"; path: string; target: string };
 
 export interface BwrapRequest {
   mounts: readonly Mount[];
@@ -24,6 +29,8 @@ export interface BwrapRequest {
   statusFd: number;
   /** The first of the descriptors that read as empty; one is used up by each `emptyFile`. */
   emptyFd: number;
+  /** Descriptor from which the system call filter is read. */
+  filterFd: number;
 }
 
 /**
@@ -39,12 +46,15 @@ export function bwrapOptions(request: BwrapRequest): string[] {
     ...["--die-with-parent", "--new-session", "--unshare-all"],
     ...(request.net ? ["--share-net"] : []),
     ...["--cap-drop", "ALL", "--json-status-fd", String(request.statusFd)],
+    ...["--seccomp", String(request.filterFd)],
     ...request.unset.flatMap((name) => ["--unsetenv", name]),
     ...Object.entries(request.env).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"],
     ...mounts.flatMap((mount) => mountOptions(mount, () => String(fd++))),
     // Only now: the mount points of what is bound inside an emptied directory had to be made first.
-    ...mounts.flatMap((mount) => (mount.kind === "empty" ? ["--remount-ro", mount.path] : [])),
+    ...mounts.flatMap(({ kind, path }) =>
+      kind === "empty" || kind === "rebuilt" ? ["--remount-ro", path] : [],
+    ),
     ...["--chdir", request.cwd],
   ];
 }
@@ -65,6 +75,7 @@ function mountOptions(mount: Mount, nextFd: () => string): string[] {
   switch (mount.kind) {
     case "empty":
     case "scratch":
+    case "rebuilt":
       return ["--tmpfs", mount.path];
     case "emptyFile":
       return ["--ro-bind-data", nextFd(), mount.path];
@@ -72,7 +83,17 @@ function mountOptions(mount: Mount, nextFd: () => string): string[] {
       return ["--ro-bind", mount.from, mount.path];
     case "writable":
       return ["--bind", mount.path, mount.path];
+    case "entry":
+      return ["--ro-bind-try", mount.from, mount.path];
+    case "link":
+      return ["--symlink", mount.target, mount.path];
   }
+}
+
+/** Among mounts of the same depth. */
+function rank({ kind }: Mount): number {
+  if (kind === "entry" || kind === "link") return 0;
+  return kind === "rebuilt" ? 3 : kind === "readonly" ? 2 : 1;
 }
 
 function hides(mount: Mount): boolean {
@@ -82,16 +103,13 @@ function hides(mount: Mount): boolean {
 /**
  * The innermost path wins, whatever kind it is: outer ones come first, since a later mount hides what is
  * below it (a late `--tmpfs /tmp` would hide a worktree in `/tmp`). At the same path what opens wins over
- * what hides, and read-only over writable. A mask inside a mask hides nothing more, and its mount point
+ * what hides, read-only over writable, and a rebuilt directory over all. A mask inside a mask hides nothing more, and its mount point
  * would not exist.
  */
 function ordered(mounts: readonly Mount[]): Mount[] {
   const depth = (mount: Mount) => join(mount.path, ".").split("/").length;
   const sorted = [...mounts].sort(
-    (a, b) =>
-      depth(a) - depth(b) ||
-      Number(a.kind === "readonly") - Number(b.kind === "readonly") ||
-      (a.path < b.path ? -1 : 1),
+    (a, b) => depth(a) - depth(b) || rank(a) - rank(b) || (a.path < b.path ? -1 : 1),
   );
   const opened = new Set(sorted.filter((mount) => !hides(mount)).map((mount) => mount.path));
   const kept: Mount[] = [];

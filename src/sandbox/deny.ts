@@ -1,5 +1,6 @@
 // What no job may read: credentials, and the home of Loopr.
 import { join, resolve } from "node:path";
+import { socketFallbackDir } from "../lib/paths.ts";
 
 /**
  * Places below a home directory where programs keep credentials. Directories and files; what does not
@@ -91,5 +92,6 @@ const secretsInHome = [
 /** The default deny list of a job: absolute paths, which need not exist. */
 export function defaultDeny(options: { home: string; dataDir: string }): string[] {
   const paths = secretsInHome.map((path) => join(options.home, path));
-  return [...new Set([...paths, resolve(options.dataDir)])];
+  // The sockets of daemons: /tmp is empty, unless the person has opened it.
+  return [...new Set([...paths, resolve(options.dataDir), socketFallbackDir()])];
 }

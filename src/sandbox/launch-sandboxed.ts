@@ -4,19 +4,22 @@
 // PID namespace, which the status descriptor names. When that one dies the kernel kills everything in the
 // namespace, so there is nothing that could escape; and it dies with the outer one (--die-with-parent).
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
+import { closeSync, lstatSync, openSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 import * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
-import { bwrapOptions, emptyFilePaths } from "./bwrap.ts";
+import { bwrapOptions, emptyFilePaths, type Mount } from "./bwrap.ts";
+import { handOver } from "./hand-over.ts";
 import { resolveMounts, type Confinement } from "./mounts.ts";
 import { descendantsOf, isGone, jobMarker, jobMarkerValue, processEntry, signal } from "./proc.ts";
 import type { Exit, Launched, LaunchRequest, ProcessHost } from "./process.ts";
+import { socketFilter } from "./seccomp.ts";
 
 const statusFd = 3;
 const argsFd = 4;
-const emptyFdFirst = 5;
+const filterFd = 5;
+const emptyFdFirst = 6;
 /** How long the kernel may take to clear a namespace whose first process was killed. */
 const clearMsMax = 5_000;
 
@@ -29,11 +32,13 @@ export function launchSandboxed(
   request: LaunchRequest,
   confinement: Confinement,
   host: ProcessHost,
+  churning: ReadonlySet<string>,
 ): Launched {
   if (host.bwrap === null) {
     throw new LooprError("sandbox_unavailable", "bubblewrap (bwrap) is not installed", "run `loopr doctor`");
   }
-  const child = start(host.bwrap, request, confinement, host);
+  const mounts = resolveMounts(confinement, churning);
+  const child = start(host.bwrap, request, { ...confinement, mounts }, host);
   const status = readStatus(child);
   const kill = async (): Promise<void> => {
     if (child.pid === undefined) return;
@@ -45,7 +50,7 @@ export function launchSandboxed(
     await cleared(first);
   };
   return {
-    exited: exitOf(child, status),
+    exited: exitOf(child, status, mounts),
     // SIGTERM to bubblewrap itself would end it, and the job with it, at once and without any grace.
     terminate: () => {
       const first = status.first;
@@ -59,19 +64,21 @@ export function launchSandboxed(
 function start(
   bwrap: string,
   request: LaunchRequest,
-  confinement: Confinement,
+  confinement: Confinement & { mounts: readonly Mount[] },
   host: ProcessHost,
 ): ChildProcess {
-  const mounts = resolveMounts(confinement);
+  const { mounts, net, unixSockets } = confinement;
   const options = bwrapOptions({
     mounts,
-    net: confinement.net,
+    net,
     cwd: request.cwd,
     env: request.env,
     unset: [jobMarker],
     statusFd,
     emptyFd: emptyFdFirst,
+    filterFd,
   });
+  const filter = socketFilter(unixSockets);
   if ([...options, ...request.argv].some((option) => option.includes("\0"))) {
     // It would end the option, and what follows it would be taken for another one.
     throw new LooprError("job_invalid", "a path, variable or argument of the job holds a NUL character");
@@ -82,12 +89,11 @@ function start(
       cwd: "/",
       // Bubblewrap gets nothing of the job's environment: LD_PRELOAD would run code outside the sandbox.
       env: { [jobMarker]: jobMarkerValue(host.dataDir, request.jobId) },
-      stdio: ["ignore", request.stdio.stdout, request.stdio.stderr, "pipe", "pipe", ...empty],
+      stdio: ["ignore", request.stdio.stdout, request.stdio.stderr, "pipe", "pipe", "pipe", ...empty],
       detached: true,
     });
-    const args = child.stdio[argsFd] as Writable;
-    args.on("error", () => {}); // it ended before it had read them: its exit tells
-    args.end(options.map((option) => `${option}\0`).join(""));
+    handOver(child, argsFd, options.map((option) => `${option}\0`).join(""));
+    handOver(child, filterFd, filter);
     return child;
   } finally {
     for (const fd of empty) closeSync(fd);
@@ -113,14 +119,14 @@ interface SandboxStatus {
 }
 
 function readStatus(child: ChildProcess): SandboxStatus {
-  const stream = child.stdio[statusFd] as Readable;
+  const stream = child.stdio[statusFd] as Readable | null; // null where it could not be started
   const ended = new Promise<void>((resolve) => {
-    stream.on("close", resolve);
-    stream.on("error", () => resolve());
+    stream?.on("close", resolve);
+    stream?.on("error", () => resolve());
   });
   const status: SandboxStatus = { first: null, exitCode: null, ended };
   let rest = "";
-  stream.on("data", (chunk: Buffer) => {
+  stream?.on("data", (chunk: Buffer) => {
     const lines = (rest + chunk.toString("utf8")).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines.filter((text) => text.trim() !== "")) note(status, line);
@@ -145,7 +151,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function exitOf(child: ChildProcess, status: SandboxStatus): Promise<Exit> {
+function exitOf(child: ChildProcess, status: SandboxStatus, mounts: readonly Mount[]): Promise<Exit> {
   return new Promise((resolve) => {
     child.on("error", (error) => {
       resolve({ kind: "error", message: `bubblewrap could not be started: ${messageOf(error)}` });
@@ -154,7 +160,7 @@ function exitOf(child: ChildProcess, status: SandboxStatus): Promise<Exit> {
       void status.ended.then(() => {
         if (status.exitCode !== null) resolve({ kind: "exited", exitCode: status.exitCode });
         else if (signalName === null && code !== 0) {
-          resolve({ kind: "unstarted", message: "the sandbox could not be set up" });
+          resolve({ kind: "unstarted", message: "", churning: vanishedFrom(mounts) });
         } else {
           resolve({
             kind: "error",
@@ -164,6 +170,15 @@ function exitOf(child: ChildProcess, status: SandboxStatus): Promise<Exit> {
       });
     });
   });
+}
+
+/** The directories from which something has vanished that was to be covered. */
+function vanishedFrom(mounts: readonly Mount[]): string[] {
+  const isThere = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  const parent = (path: string): string => (isThere(dirname(path)) ? dirname(path) : parent(dirname(path)));
+  return mounts
+    .filter(({ kind, path }) => kind !== "entry" && kind !== "link" && !isThere(path))
+    .map(({ path }) => parent(path));
 }
 
 /** Waits until the namespace is empty: its first process stays until all the others are gone. */

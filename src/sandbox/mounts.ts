@@ -1,8 +1,10 @@
 // What a job may touch, looked up in the real file system just before the job starts: which of the
 // secrets exist, where the symbolic links lead, which of the host's sockets would be in reach.
-import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { isBelow, type Mount } from "./bwrap.ts";
+import { emptied } from "./emptied.ts";
+import { socketMasks } from "./host-sockets.ts";
 
 /** What the daemon says about a job's surroundings. Paths are absolute. */
 export interface Confinement {
@@ -12,16 +14,19 @@ export interface Confinement {
   write: readonly string[];
   read: readonly string[];
   deny: readonly string[];
+  /** Whether it may make Unix sockets; pairs of connected ones it always may. */
+  unixSockets: boolean;
 }
 
-/** Emptied in every sandbox. Sockets of the host and other people's files are there. */
-const emptied = ["/run", "/tmp", "/var/tmp"];
-const writableEmptied = new Set(["/tmp", "/var/tmp"]);
+const writableEmptied: ReadonlySet<string> = new Set(["/tmp", "/var/tmp"]);
 const privateDirMode = 0o700;
 const anyoneMayWrite = 0o222;
 
-/** Throws `sandbox_refused` where a path is not what the daemon took it for. */
-export function resolveMounts(confinement: Confinement): Mount[] {
+/**
+ * Throws `sandbox_refused` where a path is not what the daemon took it for. `churning`: directories from
+ * which something vanished between an earlier look and its use.
+ */
+export function resolveMounts(confinement: Confinement, churning: ReadonlySet<string>): Mount[] {
   const { worktree } = confinement;
   requireRealDirectory(worktree, "the worktree");
   const mounts: Mount[] = [...masks(confinement), ...kernelSwitches(), { kind: "writable", path: worktree }];
@@ -34,7 +39,8 @@ export function resolveMounts(confinement: Confinement): Mount[] {
   for (const path of new Set([...confinement.read, ...resolverFiles(confinement.net)])) {
     mounts.push(...readAgain(path, worktree, masked));
   }
-  return [...mounts, ...socketMasks(mounts)];
+  // Without sockets of its own it cannot connect to any.
+  return confinement.unixSockets ? [...mounts, ...socketMasks(mounts, churning)] : mounts;
 }
 
 /**
@@ -98,32 +104,6 @@ function resolverFiles(net: boolean): string[] {
   return real ? [real] : [];
 }
 
-/**
- * A read-only bind does not keep a job from connecting to a Unix socket. The well-known places are
- * emptied; any other socket that the host has bound now is covered one by one.
- */
-function socketMasks(mounts: readonly Mount[]): Mount[] {
-  let table;
-  try {
-    table = readFileSync("/proc/net/unix", "utf8");
-  } catch {
-    return [];
-  }
-  const paths = table.split("\n").flatMap((line) => /(?:\S+\s+){7}(\/.*)$/.exec(line)?.[1] ?? []);
-  return [...new Set(paths)]
-    .filter((path) => !path.startsWith("/dev/") && !isHidden(path, mounts) && isSocket(path))
-    .flatMap((path) => realPath(path) ?? [])
-    .filter((path) => !isHidden(path, mounts))
-    .map((path) => ({ kind: "emptyFile" as const, path }));
-}
-
-/** Whether the innermost mount around a path is a mask. */
-function isHidden(path: string, mounts: readonly Mount[]): boolean {
-  const around = mounts.filter((mount) => mount.path === path || isBelow(path, mount.path));
-  const innermost = around.sort((a, b) => b.path.length - a.path.length)[0];
-  return innermost !== undefined && innermost.kind !== "writable" && innermost.kind !== "readonly";
-}
-
 /** The worktree's `.git`, a file in a linked worktree; null where there is none. */
 function gitEntry(worktree: string): string | null {
   const path = `${worktree}/.git`;
@@ -173,13 +153,5 @@ function kindOf(path: string): "absent" | "directory" | "file" | "other" {
     return stat.isDirectory() ? "directory" : stat.isFile() ? "file" : "other";
   } catch (error) {
     return systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR" ? "absent" : "other";
-  }
-}
-
-function isSocket(path: string): boolean {
-  try {
-    return statSync(path).isSocket();
-  } catch {
-    return false;
   }
 }

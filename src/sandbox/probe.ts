@@ -4,11 +4,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../lib/errors.ts";
 import { bwrapOptions } from "./bwrap.ts";
 import { findProgram } from "./find-program.ts";
+import { handOver } from "./hand-over.ts";
+import { socketFilter } from "./seccomp.ts";
 
 export type SandboxProbe = { ok: true } | { ok: false; reason: string; remedy: string };
 
 const probeMs = 10_000;
 const statusFd = 3;
+const filterFd = 4;
 const complaintCharsMax = 2_000;
 
 /** What the machine says about itself; an argument so that other machines can be played in tests. */
@@ -54,7 +57,7 @@ function thisMachine(): Machine {
 }
 
 /** Null: it works. Otherwise what bubblewrap said. */
-function tryOut(bwrap: string): Promise<string | null> {
+async function tryOut(bwrap: string): Promise<string | null> {
   const options = bwrapOptions({
     mounts: [{ kind: "scratch", path: "/tmp" }],
     net: false,
@@ -62,15 +65,18 @@ function tryOut(bwrap: string): Promise<string | null> {
     env: {},
     unset: [],
     statusFd,
-    emptyFd: statusFd + 1,
+    filterFd,
+    emptyFd: filterFd + 1,
   });
+  const filter = socketFilter(false);
   const child = spawn(bwrap, [...options, "--", "/bin/sh", "-c", "exit 0"], {
     cwd: "/",
     env: {},
-    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
     timeout: probeMs,
     killSignal: "SIGKILL",
   });
+  handOver(child, filterFd, filter);
   let complaint = "";
   child.stderr?.on("data", (chunk: Buffer) => (complaint += chunk.toString("utf8")));
   return new Promise((resolve) => {

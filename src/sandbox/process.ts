@@ -10,6 +10,8 @@ import { readPipe, type PipeSource } from "./pipes.ts";
 const killGraceMsDefault = 2_000;
 /** After SIGKILL. Only the kernel can delay it then (a hung network file system). */
 const killWaitMs = 5_000;
+/** Of setting a sandbox up. Each takes milliseconds. */
+const attemptsMax = 20;
 /** Longest time that a timer can be set to. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -57,26 +59,36 @@ export interface Launched {
 
 export type Exit =
   | { kind: "exited"; exitCode: number }
-  /** Nothing of the job has run. */
-  | { kind: "unstarted"; message: string }
+  /** Nothing of the job has run. `churning`: directories from which something vanished in between. */
+  | { kind: "unstarted"; message: string; churning: string[] }
   | { kind: "error"; message: string };
 
 export type LaunchRequest = ProcessRequest & { stdio: { stdout: number; stderr: number } };
 
+type Attempt = ProcessEnd | Extract<Exit, { kind: "unstarted" }>;
+
 /** Never throws for what the process does, or for a sandbox that cannot be made. */
 export async function runProcess(request: ProcessRequest, host: ProcessHost): Promise<ProcessEnd> {
-  const first = await attempt(request, host);
-  if (first.kind !== "unstarted") return first;
+  const churning = new Set<string>();
+  let reason = "";
   // What the sandbox was to cover may have vanished since it was looked up: a socket of the host, a
-  // temporary directory. Nothing of the job has run, so it may be tried again, once.
-  const second = await attempt(request, host);
-  return second.kind === "unstarted" ? { kind: "error", message: second.message } : second;
+  // temporary directory. Nothing of the job has run then, so it is tried again with a fresh look.
+  for (let tried = 0; tried < attemptsMax; tried++) {
+    const end = await attempt(request, host, churning);
+    if (end.kind !== "unstarted") return end;
+    for (const directory of end.churning) churning.add(directory);
+    reason = end.message;
+    await new Promise((resolve) => setTimeout(resolve, tried));
+  }
+  const message = `the sandbox could not be set up, ${attemptsMax} times; nothing of the job has run: ${reason}`;
+  return { kind: "error", message };
 }
 
 async function attempt(
   request: ProcessRequest,
   host: ProcessHost,
-): Promise<ProcessEnd | { kind: "unstarted"; message: string }> {
+  churning: ReadonlySet<string>,
+): Promise<Attempt> {
   const stdout = await host.pipes.take();
   const stderr = await host.pipes.take();
   if (request.signal.aborted) {
@@ -86,7 +98,8 @@ async function attempt(
   const stderrHead = holdBack(request);
   let launched: Launched;
   try {
-    launched = launch({ ...request, stdio: { stdout: stdout.writeFd, stderr: stderr.writeFd } }, host);
+    const stdio = { stdout: stdout.writeFd, stderr: stderr.writeFd };
+    launched = launch({ ...request, stdio }, host, churning);
   } catch (error) {
     for (const fd of [stdout.readFd, stderr.readFd]) closeSync(fd);
     return { kind: "error", message: describe(error) };
@@ -100,12 +113,12 @@ async function attempt(
   const end = await superviseToEnd(launched, request, host);
   for (const reader of readers) reader.finish();
   const words = stderrHead.finish(end.kind === "unstarted");
-  return end.kind === "unstarted" ? { kind: "unstarted", message: `${end.message}: ${words}` } : end;
+  return end.kind === "unstarted" ? { ...end, message: words } : end;
 }
 
-function launch(request: LaunchRequest, host: ProcessHost): Launched {
+function launch(request: LaunchRequest, host: ProcessHost, churning: ReadonlySet<string>): Launched {
   return request.confinement
-    ? launchSandboxed(request, request.confinement, host)
+    ? launchSandboxed(request, request.confinement, host, churning)
     : launchPlain(request, host);
 }
 
@@ -114,7 +127,7 @@ async function superviseToEnd(
   launched: Launched,
   request: ProcessRequest,
   host: ProcessHost,
-): Promise<ProcessEnd | { kind: "unstarted"; message: string }> {
+): Promise<Attempt> {
   const stopped = stopReason(request);
   const first = await Promise.race([launched.exited, stopped.reason]);
   stopped.clear();

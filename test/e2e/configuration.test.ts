@@ -1,9 +1,9 @@
 // Keys of the configuration, each by what it does to a run of the built program.
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { hang, text, tool, turn, type Handler } from "../support/model-server.ts";
-import { goodGreet, json, withRuns, type RunBed } from "../support/runs.ts";
+import { goodGreet, json, sampleFiles, withRuns, type RunBed } from "../support/runs.ts";
 
 const solving: Handler = (request) =>
   request.turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
@@ -124,6 +124,31 @@ describe("what tools and checks see", () => {
       const sandbox = `sandbox: { read_deny: ["${hidden}"], write_allow: ["${open}"] }\n`;
       expect(await outcomeOf(bed, check + sandbox)).toMatchObject({ code: 0 });
     }));
+
+  test.each([
+    ["auto", "refused made"],
+    ["allow", "made made"],
+    ["deny", "refused refused"],
+  ])("sandbox.unix_sockets: %s; the model's command and the check: %s", (setting, expected) => {
+    const make = `'${basename(process.execPath)}' socket.cjs`;
+    const modelTries: Handler = (request) =>
+      request.turn === 0 ? [tool("run_command", { command: `${make} >model.txt` })] : [text("Done.")];
+    const files = {
+      ...sampleFiles,
+      "socket.cjs": `const say = (text) => { console.log(text); process.exit(); };
+        require("node:net").createServer().on("error", () => say("refused")).listen("/tmp/own.sock", () => say("made"));`,
+    };
+    return withRuns(
+      modelTries,
+      async (bed) => {
+        const check = withCheck(`[ "$(cat model.txt) $(${make})" = "${expected}" ]`);
+        const yml = `${check}sandbox: { unix_sockets: ${setting} }\nlimits: { iterations: { code: 1 } }\n`;
+        const env = { PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}` };
+        expect(await outcomeOf(bed, yml, ["--yes"], env)).toMatchObject({ code: 0, run_state: "merged" });
+      },
+      { files },
+    );
+  });
 
   test("env.set and env.pass", () =>
     withRuns(solving, async (bed) => {

@@ -1,12 +1,24 @@
 // The socket's name and its return; what the log keeps to itself.
 import { describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { userInfo } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { isAlive, until, withHome } from "../support/harness.ts";
 import { wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
+/** Not in /tmp, which no job sees. */
+const outside = process.getuid?.() === 0 && existsSync("/var/lib") ? "/var/lib" : homedir();
 
 describe("the socket", () => {
   test(
@@ -38,6 +50,46 @@ describe("the socket", () => {
         expect(await home.ok(["daemon", "start"])).toContain(`already running (PID ${pid})`);
         await home.ok(["daemon", "stop"]);
         expect(existsSync(env.LOOPR_SOCKET)).toBe(false);
+      }),
+    limitMs,
+  );
+
+  test(
+    "named by LOOPR_SOCKET, or of a home that only its own jobs do not see, is where no job of any daemon sees it",
+    () =>
+      withHome(async (home) => {
+        const elsewhere = mkdtempSync(join(outside, "loopr-socket-"));
+        try {
+          const named = { env: { LOOPR_SOCKET: join(elsewhere, "a.sock") } };
+          const homed = { env: { LOOPR_HOME: join(elsewhere, "home") } };
+          for (const [options, path] of [
+            [named, named.env.LOOPR_SOCKET],
+            [homed, join(homed.env.LOOPR_HOME, "daemon.sock")],
+          ] as const) {
+            await home.ok(["daemon", "start"], options);
+            const place = readlinkSync(path);
+            expect(place).toMatch(new RegExp(`^/tmp/loopr-${userInfo().uid}/[0-9a-f]{16}\\.sock$`));
+            expect(lstatSync(place).mode & 0o777).toBe(0o600);
+            const client = await wire(path);
+            expect((await client.call("ping")).result).toEqual({ pong: true });
+            client.close();
+            rmSync(options === named ? path : place);
+            await until(() => existsSync(path), 30_000);
+            expect(readlinkSync(path)).toBe(place);
+            expect(await home.ok(["daemon", "start"], options)).toContain("already running");
+            if (options === named) {
+              const pid = home.daemonPid() ?? 0;
+              process.kill(pid, "SIGKILL");
+              await until(() => !isAlive(pid), 10_000);
+              await home.ok(["daemon", "start"], options);
+            }
+            await home.ok(["daemon", "stop"], options);
+            for (const name of [path, place])
+              expect(lstatSync(name, { throwIfNoEntry: false })).toBeUndefined();
+          }
+        } finally {
+          rmSync(elsewhere, { recursive: true, force: true });
+        }
       }),
     limitMs,
   );

@@ -64,8 +64,21 @@ function session(args = ["--lane", "no-net"], { greet = true } = {}): Session {
     send,
     exit,
     job: (id, job) => {
-      const { lane: _lane, sandboxed: _sandboxed, net, write, read, deny, ...request } = jobIn(place, job);
-      send("Job", { ...request, job_id: id, sandbox: { mode: "none", net, write, read, deny } });
+      const {
+        lane: _lane,
+        sandboxed: _sandboxed,
+        net,
+        unix_sockets,
+        write,
+        read,
+        deny,
+        ...request
+      } = jobIn(place, job);
+      send("Job", {
+        ...request,
+        job_id: id,
+        sandbox: { mode: "none", net, unix_sockets, write, read, deny },
+      });
     },
     next: (name, jobId) =>
       until(`${name} ${jobId ?? ""}`, () => {

@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunnerHost } from "../../src/daemon/runner-host.ts";
-import { bwrapMissing, makeHost, makePlace, runIn, uniqueNumber, type Place } from "./support.ts";
+import { bwrapMissing, makeHost, makePlace, runIn, runtime, uniqueNumber, type Place } from "./support.ts";
 
 const limitMs = 60_000;
 
@@ -38,7 +38,8 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
 
   const sh = (command: string, more = {}) =>
     runIn(host, place, { tool: "run_command", input: { command }, ...more });
-  const js = (script: string, more = {}) => sh(`'${process.execPath}' -e '${script}'`, more);
+  const js = (script: string, more = {}) =>
+    sh(`'${runtime.program}' -e '${script}'`, { read: runtime.read, ...more });
   const listen = (options: object): Promise<Server> =>
     new Promise((resolve, reject) => {
       const server = createServer((socket) => socket.end("secret"));
@@ -107,14 +108,19 @@ describe.skipIf(bwrapMissing)("a sandboxed job", () => {
       ];
       for (const path of candidates) {
         await listen({ path });
-        for (const net of [false, true]) {
-          const outcome = await js(dial({ path }), { net, lane: net ? "net" : "no-net" });
-          expect([path, net, outcome.output]).not.toContain("CONNECTED\n");
-          expect([path, net, outcome.exit_code]).toEqual([path, net, 7]);
+        for (const [net, unix_sockets] of [
+          [false, false],
+          [false, true],
+          [true, true],
+        ] as const) {
+          const outcome = await js(dial({ path }), { net, unix_sockets, lane: net ? "net" : "no-net" });
+          expect([path, net, unix_sockets, outcome.exit_code]).toEqual([path, net, unix_sockets, 7]);
         }
       }
       await listen({ path: `\0loopr-abstract-${id}` });
-      const abstract = await js(dial({ path: `@@loopr-abstract-${id}` }).replace("@@", "\\u0000"));
+      const abstract = await js(dial({ path: `@@loopr-abstract-${id}` }).replace("@@", "\\u0000"), {
+        unix_sockets: true,
+      });
       expect(abstract.output).toContain("refused");
     },
     limitMs,

@@ -10,6 +10,8 @@ import { defaultDeny } from "../../src/sandbox/deny.ts";
 import { findProgram } from "../../src/sandbox/find-program.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** What certainly is there to run a script inside: the runtime of the tests, wherever the checkout lies. */
+export const runtime = { program: process.execPath, read: [realpathSync(process.execPath)] };
 export const runnerCommand = [process.execPath, join(root, "src", "main.ts"), "runner"];
 export const bwrapMissing = findProgram("bwrap", process.env["PATH"] ?? "") === null;
 if (bwrapMissing) console.error("SKIPPED: bubblewrap is not installed, so the sandbox is NOT tested here");
@@ -62,6 +64,7 @@ export function jobIn(place: Place, job: Partial<JobRequest>): JobRequest {
     max_output_bytes: 64 * 1024,
     sandboxed: true,
     net: false,
+    unix_sockets: false,
     write: [],
     read: [],
     deny: defaultDeny({ home: place.home, dataDir: place.dataDir }),
