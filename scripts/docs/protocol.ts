@@ -46,6 +46,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "plan.reject": "Rejects a plan: it has failed.",
   "plan.iterate": "Sends a plan back with feedback.",
   "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
+  "plan.undo":
+    "Takes a merged run back by a commit on the target, its check run before. Answers when that is done; asked for once, it survives the daemon's end.",
   "evidence.verify":
     "Runs the check that a merged commit's note records again, on that commit in a clean checkout, and says whether it came to the same outcome. Answers when the check has ended.",
   "chat.send": "A message to the assistant.",
@@ -68,6 +70,8 @@ const eventTexts: Readonly<Record<EventName, string>> = {
   "merge.started": "A run is being brought onto its target.",
   "merge.completed": "It is there.",
   "merge.conflict": "It is not: why, and what to do.",
+  "undo.completed": "A merged run was taken back.",
+  "undo.blocked": "It could not be, with the command to run.",
   "daemon.stopping": "The daemon is about to end.",
   "stream.heartbeat": "Nothing happened, and the connection is alive.",
   "stream.gap": "Events were dropped: ask for the state again.",

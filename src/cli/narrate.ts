@@ -89,6 +89,10 @@ export class Narrator {
         const branch = plainLine(event.data.branch);
         return [this.#line(event.data.id, `merged onto ${branch} as ${shortCommit(event.data.commit)}`)];
       }
+      case "undo.completed":
+        return [this.#line(event.data.id, `undone by ${shortCommit(event.data.commit)}`)];
+      case "undo.blocked":
+        return [this.#line(event.data.id, `not undone: ${plain(event.data.message).trim()}`)];
       case "merge.conflict":
         return [
           this.#line(

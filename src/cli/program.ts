@@ -274,6 +274,12 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
       return Promise.resolve(exitCodes.done);
     }),
   );
+  does(
+    program
+      .command("undo <id>")
+      .description("take a merged run back by a new commit on its target, its check run before"),
+    async () => (await import("./undo.ts")).undo,
+  );
   return program;
 }
 

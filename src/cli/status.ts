@@ -89,6 +89,7 @@ function overview(loop: Loop, family: readonly Loop[], records: readonly Records
     field("type", loop.loop_type),
     field("state", stateName(state) + (waiting ? `: ${waiting}` : "")),
     ...(loop.failure ? failureLines(loop.failure, short).map((line) => field("", line)) : []),
+    ...(loop.undone_commit ? [field("undone", `by ${shortCommit(loop.undone_commit)}`)] : []),
     field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
     field("cost", costText(family)),
     ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),

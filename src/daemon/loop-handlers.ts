@@ -93,6 +93,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.merge(id);
         return { merging: true };
       },
+      "plan.undo": async ({ id, again }) => ({ undone: true, ...(await engine.undo(id, again === true)) }),
       "evidence.verify": (params, caller) => verify(params, caller, needs),
       "metrics.get": () => metrics(needs),
     }),

@@ -36,8 +36,11 @@ export type CheckResult = z.infer<typeof CheckResult>;
 export const Evidence = z.object({
   loop_id: z.string(),
   iteration: z.number(),
-  /** `iteration`: of the loop's own work; `integration`: on the run's branch; `final`: on the target. */
-  stage: z.enum(["baseline", "iteration", "integration", "final"]),
+  /**
+   * `iteration`: of the loop's own work; `integration`: on the run's branch; `final`: on the target; `undo`: on
+   * the target with the run taken back.
+   */
+  stage: z.enum(["baseline", "iteration", "integration", "final", "undo"]),
   verified: z.boolean(),
   checks: z.array(CheckResult),
   /** Protected files that the accepted work changed, with permission or by passing both checks. */

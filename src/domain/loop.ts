@@ -96,6 +96,8 @@ export const Loop = z.object({
   run_state: z.nullable(RunState),
   /** What it waits for, where it waits: `approval`, `credentials`, `dependencies`, `budget`, `merge`, … */
   waiting_for: z.nullable(z.string()),
+  /** Roots only: the commit that took the merged run back. */
+  undone_commit: z.optional(z.nullable(z.string())),
   failure: z.nullable(Failure),
   /** The repository's root directory, as the person knows it. */
   project: z.string(),

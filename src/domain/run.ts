@@ -13,6 +13,14 @@ export const Project = z.object({
 });
 export type Project = z.infer<typeof Project>;
 
+/** Taking a merged run back: asked for, done by a commit, or not possible. */
+export const Undo = z.object({
+  state: z.enum(["requested", "done", "blocked"]),
+  commit: z.nullable(z.string()),
+  failure: z.nullable(Failure),
+});
+export type Undo = z.infer<typeof Undo>;
+
 export const Run = z.object({
   /** The root loop's id. */
   id: z.string(),
@@ -45,6 +53,9 @@ export const Run = z.object({
   tip: z.nullable(z.string()),
   verified_commit: z.nullable(z.string()),
   merged_commit: z.nullable(z.string()),
+  /** Absent in records of older versions, and before it is merged. */
+  merged_at: z.optional(z.number()),
+  undo: z.optional(z.nullable(Undo)),
   /** Why the integration of finished work cannot go on without a person; cleared by resume. */
   blocked: z.nullable(Failure),
   /** Merge asked for after creation (`plan.merge`). */

@@ -12,6 +12,7 @@ import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
 import { nothingToDo, requireEnded, requireMergeable } from "./refusals.ts";
 import { runTask, type TaskEnd } from "./task.ts";
+import { requireUndoable } from "./undo.ts";
 import { Verifier } from "./verify.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 
@@ -310,6 +311,27 @@ export class Engine {
       { failure: null, waiting_for: null, progress: "merging" },
     );
     this.#integrator.advance(id);
+  }
+
+  /** Takes a merged run back; resolves when that is done. Throws why it could not be. */
+  async undo(id: string, again: boolean): Promise<{ commit: string; branch: string }> {
+    const run = this.ledger.run(this.ledger.loop(id).root_id);
+    if (again && run.undo?.commit) return { commit: run.undo.commit, branch: run.target_branch };
+    requireUndoable(this.ledger.loop(id), run);
+    if (run.undo?.state !== "requested") {
+      const requested = { state: "requested", commit: null, failure: null } as const;
+      this.ledger.updateRun(id, { undo: requested }, { progress: "undoing" });
+    }
+    this.#integrator.advance(id);
+    await this.#integrator.settled(id);
+    const { undo, blocked, target_branch } = this.ledger.run(id);
+    if (undo?.commit) return { commit: undo.commit, branch: target_branch };
+    const failure = undo?.failure ?? blocked;
+    throw new LooprError(
+      failure?.code ?? "cancelled",
+      failure?.message ?? "the daemon is stopping; it goes on when it is back",
+      failure?.hint ?? `loopr undo ${id}`,
+    );
   }
 
   async delete(id: string): Promise<void> {

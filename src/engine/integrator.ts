@@ -11,6 +11,7 @@ import { integrate } from "./integrate.ts";
 import { loopRef, openWorkspace, openWorkspaceOrNull, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./ports.ts";
 import { cleanUp } from "./task.ts";
+import { undo } from "./undo.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** States in which nothing of the run is left to do, so that no worktree is needed. */
@@ -135,7 +136,36 @@ export class Integrator {
     const run = ledger.run(rootId);
     if (root.run_state === "integrating" || (root.run_state === "verified" && run.merge_requested))
       await this.#finish(rootId);
+    if (ledger.run(rootId).undo?.state === "requested") await this.#undo(rootId);
     await this.#cleanIfSettled(rootId);
+  }
+
+  async #undo(rootId: string): Promise<void> {
+    const { ledger } = this.#parts;
+    const root = ledger.loop(rootId);
+    const run = ledger.run(rootId);
+    const workspace = await openWorkspace(this.#parts, run);
+    const end = await undo(this.#parts, root, workspace, this.#abort.signal);
+    await this.#clean([root]);
+    const undone = end.commit !== null;
+    const data = undone
+      ? { id: rootId, commit: end.commit, branch: run.target_branch }
+      : { id: rootId, message: end.failure?.message ?? "", hint: end.failure?.hint ?? "" };
+    ledger.update(
+      rootId,
+      {
+        undone_commit: end.commit,
+        progress: undone ? `undone on ${run.target_branch}` : "could not be undone",
+      },
+      {
+        run: { undo: end },
+        change: {
+          events: [
+            { event: undone ? "undo.completed" : "undo.blocked", loop_id: rootId, root_id: rootId, data },
+          ],
+        },
+      },
+    );
   }
 
   async #cleanIfSettled(rootId: string): Promise<void> {
@@ -229,7 +259,12 @@ export class Integrator {
       rootId,
       { progress: `merged onto ${run.target_branch}`, failure: null, waiting_for: null },
       {
-        run: { verified_commit: merge.commit, merged_commit: merge.commit, merge_requested: false },
+        run: {
+          verified_commit: merge.commit,
+          merged_commit: merge.commit,
+          merged_at: this.#parts.clock.now(),
+          merge_requested: false,
+        },
         change: { events: [{ event: "merge.completed", loop_id: rootId, root_id: rootId, data }] },
       },
     );

@@ -53,7 +53,8 @@ export function nothingToDo(tree: readonly Loop[], verb: string): LooprError {
   );
 }
 
-function requireRoot(loop: Loop, done: string, command: string): void {
+/** Throws `invalid_state` for a part of a run. */
+export function requireRoot(loop: Loop, done: string, command: string): void {
   if (loop.parent_id === null) return;
   throw new LooprError(
     "invalid_state",

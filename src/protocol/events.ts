@@ -25,6 +25,8 @@ export const events = {
   "merge.started": id,
   "merge.completed": z.object({ id: z.string(), commit: z.string(), branch: z.string() }),
   "merge.conflict": z.object({ id: z.string(), message: z.string(), hint: z.string() }),
+  "undo.completed": z.object({ id: z.string(), commit: z.string(), branch: z.string() }),
+  "undo.blocked": z.object({ id: z.string(), message: z.string(), hint: z.string() }),
   "daemon.stopping": z.object({}),
   "stream.heartbeat": z.object({ seq: z.number() }),
   "stream.gap": z.object({ dropped: z.number() }),

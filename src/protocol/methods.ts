@@ -169,6 +169,11 @@ export const methods = {
     () => z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
   ),
   "plan.merge": method(byId, yes("merging")),
+  "plan.undo": method(
+    /** `again`: asked before, on a connection that was lost; what was done meanwhile is the answer. */
+    () => z.object({ id: z.string(), again: optional(z.boolean()) }),
+    () => z.object({ undone: z.literal(true), commit: z.string(), branch: z.string() }),
+  ),
   "evidence.verify": method(
     () =>
       z.object({

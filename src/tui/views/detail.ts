@@ -226,6 +226,8 @@ function stageName({ stage, iteration }: Evidence): string {
       return "on the run's branch";
     case "final":
       return "on the target";
+    case "undo":
+      return "undone on the target";
   }
 }
 
