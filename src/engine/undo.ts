@@ -178,6 +178,7 @@ async function checkUndo(
         verified: result.passed,
         checks: [result],
         protected_changed: [],
+        reused: false,
         at: parts.clock.now(),
       },
     ],
