@@ -64,7 +64,7 @@ describe("keys", () => {
       signal(bed.home.daemonPid() ?? 0, "SIGKILL");
       await client.wait();
       hold = false;
-      (release)?.();
+      release?.();
 
       const other = { env: { ANTHROPIC_API_KEY: keys[1] } };
       const waiting = await until(

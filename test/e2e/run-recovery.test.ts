@@ -155,7 +155,7 @@ describe("kill -9", () => {
       await until(() => runs.server.requests.length === 1, 20_000, "the first request");
       client.kill("SIGKILL");
       killDaemon(runs.home);
-      (release)?.();
+      release?.();
       await client.wait();
       const keyless = { ANTHROPIC_API_KEY: undefined, ANTHROPIC_BASE_URL: undefined };
       const waiting = await until(

@@ -59,8 +59,8 @@ describe("run --depth code", () => {
         const result = await loopr(["run", "--depth", "code", ...check, "Greet the world", "--yes"]);
         expect(result.code).toBe(1);
         expect(result.stdout + result.stderr).toContain("no progress");
-      expect(result.stdout).not.toContain("branch"); // nothing is on it, and it is gone
-      expect(repo.git("branch", "--list", "loopr/*")).toBe("");
+        expect(result.stdout).not.toContain("branch"); // nothing is on it, and it is gone
+        expect(repo.git("branch", "--list", "loopr/*")).toBe("");
         expect(repo.git("rev-parse", "main")).toBe(before);
         expect(leftWorktrees(home, repo)).toEqual([]);
       },
