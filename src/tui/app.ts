@@ -4,12 +4,14 @@ import type { Client, ConnectionState } from "../client/types.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import { interpret, type Command, type Effect, type Key } from "./keys.ts";
+import { watchLiveness, type Liveness } from "./liveness.ts";
 import { reduce } from "./reduce.ts";
 import { failed, load, perform, snapshot, staleResources } from "./remote.ts";
 import { initialState, type Action, type State } from "./state.ts";
 import type { Screen } from "./terminal.ts";
 import type { Theme } from "./theme.ts";
 import { nextTickIn } from "./ticking.ts";
+import { liveness } from "./timing.ts";
 import { frame } from "./views/frame.ts";
 
 export interface TuiOptions {
@@ -43,6 +45,7 @@ class App {
   readonly #options: TuiOptions;
   #state: State;
   #client: Client | null = null;
+  #liveness: Liveness | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -68,6 +71,7 @@ class App {
   /** After the client has given up: a new one, which may start the daemon anew. */
   async #connectAgain(): Promise<void> {
     if (this.#state.connection !== "closed") return;
+    this.#liveness?.stop();
     this.#client?.close();
     this.#client = null;
     this.#dispatch({ type: "connection", connection: "connecting", otherVersion: null });
@@ -82,6 +86,7 @@ class App {
   #close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#liveness?.stop();
     this.#client?.close();
   }
 
@@ -108,15 +113,32 @@ class App {
       return;
     }
     this.#client = client;
-    client.onEvent((event) => this.#dispatch({ type: "event", event }));
+    this.#watchLiveness(client);
+    client.onEvent((event) => {
+      this.#liveness?.heard();
+      this.#dispatch({ type: "event", event });
+    });
     client.onState((connection) => this.#onConnection(client, connection));
     // Events first, then the list: whatever happens in between is in one of them.
     await client.subscribe();
     this.#onConnection(client, client.state);
   }
 
+  #watchLiveness(client: Client): void {
+    this.#liveness?.stop();
+    this.#liveness = watchLiveness({
+      ping: (timeoutMs) => client.call("ping", {}, { timeoutMs }),
+      onSilence: (since) => {
+        if (client === this.#client) this.#dispatch({ type: "silence", since });
+      },
+      now: () => this.#options.clock.now(),
+      times: liveness,
+    });
+  }
+
   #onConnection(client: Client, connection: ConnectionState): void {
     if (client !== this.#client) return;
+    this.#liveness?.heard();
     const { version } = client.server;
     const otherVersion = version === this.#options.version ? null : version;
     this.#dispatch({ type: "connection", connection, otherVersion });
@@ -198,6 +220,7 @@ class App {
 
   async #act({ act, id, text }: Extract<Effect, { effect: "act" }>): Promise<void> {
     const client = this.#client;
+    this.#dispatch({ type: "acting" });
     if (!client) {
       const error = {
         message: "The daemon is not connected yet.",

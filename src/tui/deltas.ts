@@ -33,7 +33,16 @@ export function onSnapshot(state: State, action: SnapshotAction): State {
   }
   const { projects } = action;
   const scope = projects === null ? { name: null, projects, all: true } : { ...state.scope, projects };
-  return { ...state, snapshot, loops, loaded: true, scope };
+  return { ...state, snapshot, loops, changedAt: lastChanges(loops), loaded: true, scope };
+}
+
+/** A run is as new as the newest of its loops. */
+function lastChanges(loops: ReadonlyMap<string, Loop>): Map<string, number> {
+  const changes = new Map<string, number>();
+  for (const { root_id, created_at, updated_at } of loops.values()) {
+    changes.set(root_id, Math.max(changes.get(root_id) ?? 0, created_at, updated_at));
+  }
+  return changes;
 }
 
 function withError(state: State, { message, hint }: Failed): State {

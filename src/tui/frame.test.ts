@@ -1,7 +1,7 @@
 // Frames as a terminal shows them: the tree, its columns, sizes, colours.
 import { afterEach, describe, expect, test } from "bun:test";
 import { closeScreens, plainTheme, show, textOf } from "../../test/support/frames.ts";
-import { aLoop, after, idOf, sampleLoops, stateWith } from "../../test/support/tui.ts";
+import { aLoop, after, idOf, sampleLoops, startMs, stateWith, utf8 } from "../../test/support/tui.ts";
 import type { State } from "./state.ts";
 import { createTheme, type Theme } from "./theme.ts";
 import { frame } from "./views/frame.ts";
@@ -72,6 +72,28 @@ describe("the tree", () => {
     expect(await connection("reconnecting")).toContain("reconnecting…");
     expect(await connection("closed")).toContain("Enter connects again");
     expect(await connection("connected", "0.1.9")).toContain("daemon 0.1.9");
+  });
+});
+
+describe("a daemon that does not answer", () => {
+  const silent = (state: State) => after(state, { type: "silence", since: startMs + 100_000 });
+
+  test("is told in the header and below, in yellow", async () => {
+    const lines = await screenOf(silent(stateWith(sampleLoops())));
+    expect(lines[0]).toMatch(/^● Loopr not responding since \d\d:\d\d:\d\d /);
+    expect(lines.join("\n")).toContain("loopr daemon restart");
+    const coloured = frame(silent(stateWith([])), createTheme(utf8, true));
+    expect(coloured[0]).toMatch(/^\x1b\[33m●/);
+  });
+
+  test("leaves nobody waiting for what it was asked for", async () => {
+    const opened = after(silent(stateWith(sampleLoops())), {
+      type: "open",
+      view: { name: "detail", id: run, pane: "diff", scroll: 0 },
+    });
+    const text = (await screenOf(opened)).join("\n");
+    expect(text).toContain("Not here yet: the daemon does not answer.");
+    expect(text).not.toContain("Loading");
   });
 });
 

@@ -73,6 +73,56 @@ describe("the filter", () => {
   });
 });
 
+describe("the order of runs", () => {
+  const renewed = aLoop({
+    id: failed,
+    version: 2,
+    created_at: startMs - 60_000,
+    updated_at: startMs + 90_000,
+  });
+
+  test("an event does not make one jump, the next snapshot puts what changed last first", () => {
+    const told = after(sample(), event("loop.updated", renewed));
+    expect(ids(told)).toEqual(ids(sample()));
+    const again = after(
+      told,
+      { type: "snapshot_started" },
+      { type: "snapshot", loops: [...told.loops.values()], projects: null },
+    );
+    expect(ids(again)[0]).toBe(failed);
+  });
+
+  test("a new run comes first", () => {
+    const created = aLoop({ id: idOf("ff"), created_at: startMs + 99_000 });
+    expect(ids(after(sample(), event("loop.created", created)))[0]).toBe(idOf("ff"));
+  });
+});
+
+describe("a daemon that does not answer", () => {
+  const since = startMs + 100_000;
+  const silent = () => after(sample(), { type: "silence", since });
+
+  test("stays so until it answers or the connection changes", () => {
+    expect(silent().silentSince).toBe(since);
+    expect(after(silent(), { type: "silence", since: null }).silentSince).toBeNull();
+    const reconnecting = { type: "connection", connection: "reconnecting", otherVersion: null } as const;
+    expect(after(silent(), reconnecting).silentSince).toBeNull();
+  });
+});
+
+describe("what is told", () => {
+  const told = () => after(sample(), { type: "told", text: "Paused." });
+  const failure = () => after(sample(), { type: "failed", error: { message: "no", hint: "" } });
+  const help = open({ name: "help", scroll: 0 });
+
+  test("goes when the person does the next thing; a failure stays to be read until something is asked for", () => {
+    expect(after(told(), help).notice).toBeNull();
+    expect(after(failure(), help).notice?.text).toBe("no");
+    expect(after(told(), { type: "acting" }).notice).toBeNull();
+    expect(after(failure(), { type: "acting" }).notice).toBeNull();
+  });
+});
+
 describe("time", () => {
   test("nothing ticks where nothing reads differently", () => {
     expect(nextTickIn(stateWith([]))).toBeNull();

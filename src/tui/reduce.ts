@@ -33,6 +33,8 @@ function change(state: State, action: Action): State {
       return { ...state, connecting: action.text };
     case "connection":
       return onConnection(state, action.connection, action.otherVersion);
+    case "silence":
+      return state.silentSince === action.since ? state : { ...state, silentSince: action.since };
     case "snapshot_started":
     case "snapshot":
     case "snapshot_failed":
@@ -45,6 +47,8 @@ function change(state: State, action: Action): State {
     case "loaded":
     case "load_failed":
       return onLoad(state, action);
+    case "acting":
+      return { ...state, notice: null };
     case "told":
       return tell(state, action.text);
     case "failed":
@@ -66,7 +70,7 @@ function change(state: State, action: Action): State {
     case "scroll":
       return scroll(state, action.by);
     case "ask":
-      return { ...state, prompt: action.prompt };
+      return { ...withoutInfo(state), prompt: action.prompt };
     case "edit":
       return onEdit(state, (field) => edit(field, action.edit));
     case "close_prompt":
@@ -84,7 +88,8 @@ function onTick(state: State, now: number): State {
 }
 
 /** A new connection knows nothing of the old one: everything shown is asked for again. */
-function onConnection(state: State, connection: State["connection"], otherVersion: string | null): State {
+function onConnection(before: State, connection: State["connection"], otherVersion: string | null): State {
+  const state = { ...before, silentSince: null };
   // Whoever stopped it may start it again, and then the client finds it; the person here may do so too.
   if (connection === "reconnecting" && state.stopping) return { ...state, connection: "closed" };
   if (connection !== "connected") return { ...state, connection };
@@ -93,6 +98,11 @@ function onConnection(state: State, connection: State["connection"], otherVersio
 
 function tell(state: State, text: string): State {
   return { ...state, notice: { kind: "info", text, hint: "", until: state.now + toldMs } };
+}
+
+/** What was told of one thing does not stay beside the next. A failure stays to be read. */
+function withoutInfo(state: State): State {
+  return state.notice?.kind === "info" ? { ...state, notice: null } : state;
 }
 
 function fail(state: State, { message, hint }: Failed): State {
@@ -137,7 +147,7 @@ function onScope(state: State): State {
 
 function open(state: State, view: View): State {
   if (view.name === "help" && currentView(state).name === "help") return state;
-  return { ...state, views: [...state.views, view] };
+  return { ...withoutInfo(state), views: [...state.views, view] };
 }
 
 function switchPane(state: State, by: number): State {

@@ -74,6 +74,8 @@ export interface State {
   connecting: string;
   /** The daemon has said that it was told to stop: it will not be started again unasked. */
   stopping: boolean;
+  /** When it was last heard of, where it is connected and does not answer; null: it does. */
+  silentSince: number | null;
   /** The daemon's version where it is not ours. */
   otherVersion: string | null;
   loops: ReadonlyMap<string, Loop>;
@@ -81,6 +83,8 @@ export interface State {
   loaded: boolean;
   /** While a snapshot is under way: the loops that events have told of since it was asked for. */
   snapshot: { phase: "stale" | "loading" | "ready" | "failed"; touched: ReadonlySet<string> };
+  /** When each run last changed as of the last snapshot: runs stay where they are until the next one. */
+  changedAt: ReadonlyMap<string, number>;
   /** Deleted loops never come back by a snapshot that was taken before. */
   deleted: ReadonlySet<string>;
   scope: Scope;
@@ -109,6 +113,7 @@ export type Action =
   | { type: "ticked"; now: number }
   | { type: "connecting"; text: string }
   | { type: "connection"; connection: State["connection"]; otherVersion: string | null }
+  | { type: "silence"; since: number | null }
   | { type: "snapshot_started" }
   /** `projects` null: the current directory is in no repository. */
   | { type: "snapshot"; loops: Loop[]; projects: ReadonlySet<string> | null }
@@ -118,6 +123,8 @@ export type Action =
   | { type: "load_started"; resource: Resource; id: string }
   | LoadedAction
   | { type: "load_failed"; resource: Resource; id: string; error: Failed }
+  /** The person asked for something: what was told of the last thing is over. */
+  | { type: "acting" }
   | { type: "told"; text: string }
   | { type: "failed"; error: Failed }
   | { type: "sent"; kind: "reject" | "iterate"; id: string }
@@ -157,10 +164,12 @@ export function initialState(options: {
     connection: "connecting",
     connecting: "",
     stopping: false,
+    silentSince: null,
     otherVersion: null,
     loops: new Map(),
     loaded: false,
     snapshot: { phase: "stale", touched: new Set() },
+    changedAt: new Map(),
     deleted: new Set(),
     scope: { name: options.scopeName, projects: null, all: false },
     views: [{ name: "loops" }],

@@ -13,10 +13,13 @@ export interface TreeRow {
 /** The last tree by what it was made of: most frames change neither loops nor filter. */
 const memo: { key: unknown[]; rows: TreeRow[] } = { key: [], rows: [] };
 
-/** Depth first. Roots newest first; children in their order. A filter keeps the way to what it finds. */
+/**
+ * Depth first. Runs that changed last come first, as of the last snapshot: under the person's eyes none jumps.
+ * Children in their order. A filter keeps the way to what it finds.
+ */
 export function treeRows(state: State): TreeRow[] {
-  const { loops, scope, folded, filter } = state;
-  const key = [loops, scope, folded, filter];
+  const { loops, changedAt, scope, folded, filter } = state;
+  const key = [loops, changedAt, scope, folded, filter];
   if (key.every((part, index) => part === memo.key[index])) return memo.rows;
   memo.key = key;
   memo.rows = buildRows(state);
@@ -43,8 +46,9 @@ function buildRows(state: State): TreeRow[] {
     rows.push({ loop, depth, folded });
     if (folded !== true) for (const child of own) visit(child, depth + 1);
   };
+  const changed = (loop: Loop) => state.changedAt.get(loop.root_id) ?? loop.created_at;
   const roots = (children.get(null) ?? []).sort(
-    (a, b) => b.created_at - a.created_at || compareText(b.id, a.id),
+    (a, b) => changed(b) - changed(a) || b.created_at - a.created_at || compareText(b.id, a.id),
   );
   for (const root of roots) visit(root, 0);
   return rows;

@@ -95,6 +95,25 @@ describe("starting and quitting", () => {
   });
 });
 
+describe("a daemon that hangs", () => {
+  test("is told after a few seconds, and so is that it answers again", async () => {
+    await withHome(async (home) => {
+      await withPty(home, { columns: 120 }, async (pty) => {
+        await pty.shows("No loops");
+        const pid = home.daemonPid() ?? 0;
+        signal(pid, "SIGSTOP");
+        await pty.shows(/Loopr not responding since \d\d:\d\d:\d\d/);
+        await pty.shows("loopr daemon restart");
+        signal(pid, "SIGCONT");
+        await pty.hides("not responding");
+        await pty.hides("loopr daemon restart");
+        pty.press(ctrlC, ctrlC);
+        expect(await pty.exited()).toBe(0);
+      });
+    });
+  }, 90_000);
+});
+
 describe("the terminal", () => {
   test("is followed when it is resized, and kept to its character set and colours", async () => {
     await withHome(async (home) => {

@@ -28,7 +28,7 @@ export function approvalPinned(state: State, loop: Loop): Line[] {
 }
 
 export function approvalLines(state: State): Line[] {
-  const gap = missing(state.loads.plan, state.columns);
+  const gap = missing(state, "plan");
   if (gap) return gap;
   const { content = "", specs = [] } = state.loads.plan?.value ?? {};
   return [...order(state, specs), blank, ...markdown(content, state)];

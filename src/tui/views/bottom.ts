@@ -30,6 +30,11 @@ function message(state: State): Line[] {
     const text = `${what} Enter connects again, and starts it if need be.`;
     return [line({ text, style: "red" })];
   }
+  if (state.silentSince !== null) {
+    const text =
+      "The daemon does not answer. In another terminal: loopr daemon status looks at it, loopr daemon restart replaces it.";
+    return paragraph(text, columns, "yellow").slice(0, 2);
+  }
   if (state.connection === "reconnecting" && state.connecting !== "") {
     return paragraph(state.connecting, columns, "yellow").slice(0, 2);
   }

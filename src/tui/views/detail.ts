@@ -70,7 +70,7 @@ export function detailLines(state: State, loop: Loop, pane: Pane): Line[] {
 
 function overview(state: State, loop: Loop): Line[] {
   const width = state.columns;
-  const history = missing(state.loads.history, width);
+  const history = missing(state, "history");
   const isLive = loop.status === "running";
   const { iterations = [], evidence = [] } = state.loads.history?.value ?? {};
   return [
@@ -163,7 +163,7 @@ function iterationLines(state: State, loop: Loop, iterations: readonly Iteration
 // ---------------------------------------------------------------- output
 
 function output(state: State): Line[] {
-  const gap = missing(state.loads.output, state.columns);
+  const gap = missing(state, "output");
   if (gap) return gap;
   const value = trimmedEnd(state.loads.output?.value ?? []);
   if (value.length === 0) return [line({ text: "It has said nothing yet.", style: "dim" })];
@@ -185,7 +185,7 @@ function trimmedEnd(lines: readonly TextLine[]): readonly TextLine[] {
 // ---------------------------------------------------------------- evidence
 
 function evidencePane(state: State): Line[] {
-  const gap = missing(state.loads.history, state.columns);
+  const gap = missing(state, "history");
   if (gap) return gap;
   const evidence = state.loads.history?.value?.evidence ?? [];
   if (evidence.length === 0) {
@@ -259,7 +259,7 @@ function checkLines(state: State, check: CheckResult, outputLines: number): Line
 // ---------------------------------------------------------------- diff
 
 function diff(state: State, loop: Loop): Line[] {
-  const gap = missing(state.loads.diff, state.columns);
+  const gap = missing(state, "diff");
   if (gap) return gap;
   const { lines = [], truncated = false } = state.loads.diff?.value ?? {};
   const shown = trimmedEnd(lines);

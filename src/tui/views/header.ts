@@ -4,7 +4,7 @@ import type { State } from "../state.ts";
 import { cleanLine } from "../text.ts";
 import type { Style } from "../theme.ts";
 import { shownLoops } from "../tree.ts";
-import { money, shownState, stateGroup, stateStyle, tokens, type Group } from "../words.ts";
+import { money, shownState, stateGroup, stateStyle, tokens, when, type Group } from "../words.ts";
 import { edges, spansWidth } from "./lines.ts";
 
 export function header(state: State): Line {
@@ -27,6 +27,8 @@ function connection(state: State): Span[] {
       case "closed":
         return ["red", " no connection"];
       case "connected":
+        if (state.silentSince !== null)
+          return ["yellow", ` not responding since ${when(state.silentSince, state.now)}`];
         return state.otherVersion === null
           ? ["green", ""]
           : ["yellow", ` daemon ${cleanLine(state.otherVersion)}`];

@@ -1,6 +1,6 @@
 // Pieces that several views are made of.
 import { line, type Line, type Span } from "../paint.ts";
-import type { Load } from "../state.ts";
+import type { Resource, State } from "../state.ts";
 import { widthOf } from "../terminal.ts";
 import { cleanText, fit, padEnd, padStart, wrap } from "../text.ts";
 import type { Glyphs, Style } from "../theme.ts";
@@ -38,8 +38,11 @@ export function edges(left: Span[], right: Span[], width: number): Line {
 }
 
 /** What stands where there is nothing to show yet, or nothing could be had. Null: there is something. */
-export function missing(load: Load<unknown> | null, width: number): Line[] | null {
-  if (load?.phase === "failed" && load.value === null) return paragraph(load.error, width, "red");
-  if (!load || load.value === null) return [line({ text: "Loading…", style: "dim" })];
-  return null;
+export function missing(state: State, resource: Resource): Line[] | null {
+  const load = state.loads[resource];
+  if (load?.phase === "failed" && load.value === null) return paragraph(load.error, state.columns, "red");
+  if (load && load.value !== null) return null;
+  if (state.silentSince !== null)
+    return [line({ text: "Not here yet: the daemon does not answer.", style: "yellow" })];
+  return [line({ text: `Loading${state.glyphs.ellipsis}`, style: "dim" })];
 }

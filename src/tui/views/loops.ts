@@ -120,6 +120,12 @@ function empty(state: State): Line[] {
     if (state.snapshot.phase === "failed") {
       return say("The loops could not be read.", "Ctrl+L asks for them again.");
     }
+    if (state.silentSince !== null) {
+      return say(
+        "The daemon does not answer.",
+        "loopr daemon restart replaces it; the loops go on with the new one.",
+      );
+    }
     const what = state.connection === "connected" ? "Loading the loops" : "Connecting to the daemon";
     return say(what + ellipsis, state.connecting);
   }
