@@ -184,6 +184,34 @@ describe.skipIf(bwrapMissing)("Unix sockets", () => {
     limitMs,
   );
 
+  test(
+    "in a home: its secrets stay hidden, its worktrees what they are",
+    async () => {
+      const whole = makePlace(open);
+      for (const name of [".ssh", ".config/gh"]) {
+        mkdirSync(join(whole.home, name), { recursive: true });
+        writeFileSync(join(whole.home, name, "secret"), "PRIVATE");
+      }
+      writeFileSync(join(whole.home, ".netrc"), "PRIVATE");
+      writeFileSync(join(whole.home, ".config", "settings"), "PUBLIC");
+      writeFileSync(join(whole.dataDir, "loopr.db"), "PRIVATE");
+      for (const directory of [whole.home, whole.base, join(whole.home, ".config")]) {
+        await listen(join(directory, "s.sock"));
+      }
+      const outcome = await runIn(host, whole, {
+        command:
+          "echo x >written && cd ~ && find . -type s; cat .ssh/* .config/gh/* .netrc .loopr/* .config/settings",
+        unix_sockets: true,
+      });
+      expect(outcome.output).toContain("PUBLIC");
+      expect(outcome.output).not.toContain("PRIVATE");
+      expect(outcome.output).not.toContain(".sock");
+      expect(existsSync(join(whole.worktree, "written"))).toBe(true);
+      expect(existsSync(join(whole.home, ".ssh", "secret"))).toBe(true);
+    },
+    limitMs,
+  );
+
   test.each([
     ["in a directory of few files", 0, "s"],
     ["in a directory of many files", manyFiles, "s"],
