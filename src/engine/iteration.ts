@@ -235,6 +235,7 @@ async function validate(
       tree: commit.tree,
       mayChange: loop.context.may_change,
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
+      ignored: commit.ignored ?? [],
     },
     {
       workspace,

@@ -168,6 +168,8 @@ export interface CommitResult {
   changed: boolean;
   /** `3 files changed, 10 insertions(+), 2 deletions(-)`. */
   diffstat: string;
+  /** Where nothing was changed: up to 20 ignored paths that are in the worktree, as they are shown. */
+  ignored?: string[];
 }
 
 export interface FileChange {

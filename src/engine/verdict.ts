@@ -25,6 +25,8 @@ export interface Work {
   /** Globs of protected files that this loop may change. */
   mayChange: readonly string[];
   baseline: Baseline;
+  /** Ignored paths in a worktree in which nothing else was changed. */
+  ignored?: readonly string[];
 }
 
 type Checks = Omit<CheckOptions, "treeish" | "tree" | "variant">;
@@ -43,10 +45,7 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
   const verdict: Verdict = { passed: false, layer: "format", feedback: "", checks: [], protectedChanged: [] };
   const changes = await repository.changes(work.base, work.commit);
   if (changes.length === 0) {
-    return {
-      ...verdict,
-      feedback: "Nothing was changed: the worktree is as it was. Do the task, then stop.",
-    };
+    return { ...verdict, feedback: nothingChanged(work.ignored ?? []) };
   }
   const classes = await classifyWork({ ...work, repository, run, changes });
   if (classes.forbidden.length > 0) {
@@ -71,6 +70,15 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
     layer: "check",
     protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
   };
+}
+
+function nothingChanged(ignored: readonly string[]): string {
+  const nothing = "Nothing was changed: the worktree is as it was. Do the task, then stop.";
+  if (ignored.length === 0) return nothing;
+  return (
+    `${nothing} Only files that git ignores are there beside it, and they do not count: ${ignored.join(", ")}. ` +
+    "They are never committed; write to files that .gitignore does not ignore."
+  );
 }
 
 type Refused = Pick<Verdict, "layer" | "feedback">;

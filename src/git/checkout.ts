@@ -69,8 +69,7 @@ export async function nestedRepositories(path: string, entries: readonly IndexEn
 export async function resetWorktree(worktree: Worktree, revision: string): Promise<void> {
   const { git } = worktree;
   const commit = await resolve(git, revision);
-  if (commit === null)
-    throw new LooprError("git_failed", `There is no commit ${revision} in the repository.`);
+  if (commit === null) throw new LooprError("git_failed", `there is no commit ${revision} in the repository`);
   for (const directory of await clearTheWay(worktree.path)) await removeTree(directory);
   const entries = await honestIndex(worktree, commit);
   for (const nested of await nestedRepositories(worktree.path, entries)) await removeTree(nested);
@@ -98,7 +97,7 @@ export async function checkoutClean(worktree: Worktree, treeish: string): Promis
   if (stdout.length > 0)
     throw new LooprError(
       "git_failed",
-      `The checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
+      `the checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
     );
 }
 

@@ -7,7 +7,7 @@ import type { Project } from "../domain/run.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
 import { lstatOrNull } from "./files.ts";
-import { decodeName, splitNul } from "./names.ts";
+import { decodeName, splitNames, splitNul } from "./names.ts";
 import { persistently, serialized } from "./serialize.ts";
 import { registrationOf } from "./worktrees.ts";
 
@@ -113,8 +113,8 @@ export async function willReturnTo(checkout: Checkout, branch: string): Promise<
   return false;
 }
 
-/** Whether a tracked file is staged or modified. Writes nothing to the checkout, not even its index. */
-export async function hasTrackedChanges({ git, filters }: CheckoutGit, gitDir: string): Promise<boolean> {
+/** Tracked files that are staged or modified. Writes nothing to the checkout, not even its index. */
+export async function trackedChanges({ git, filters }: CheckoutGit, gitDir: string): Promise<string[]> {
   const args = [
     "status",
     "--porcelain=v2",
@@ -123,8 +123,8 @@ export async function hasTrackedChanges({ git, filters }: CheckoutGit, gitDir: s
     "--ignore-submodules=all",
     "--no-renames",
   ];
-  if ((await git(args)).stdout.length === 0) return false;
-  if (filters.length === 0) return true;
+  const changed = statusNames((await git(args)).stdout);
+  if (changed.length === 0 || filters.length === 0) return changed;
   // Git compares the content of files as old as its index, which without their filter always differs. In a
   // newer copy of the index their size and times count, as for every other file.
   const scratch = await mkdtemp(join(tmpdir(), "loopr-index-"));
@@ -133,8 +133,18 @@ export async function hasTrackedChanges({ git, filters }: CheckoutGit, gitDir: s
     await copyFile(join(gitDir, "index"), variables.GIT_INDEX_FILE);
     const later = Date.now() / 1000 + newerBySeconds;
     await utimes(variables.GIT_INDEX_FILE, later, later);
-    return (await git(args, { variables })).stdout.length > 0;
+    return statusNames((await git(args, { variables })).stdout);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Names in `git status --porcelain=v2 -z`: after 8 fields of a changed entry, after 10 of an unmerged one. */
+function statusNames(output: Buffer): string[] {
+  return splitNames(output).map((entry) =>
+    entry
+      .split(" ")
+      .slice(entry.startsWith("u ") ? 10 : 8)
+      .join(" "),
+  );
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { deepDirectory, gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
+import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import type { Repository } from "../engine/ports.ts";
 import { createGit } from "./git.ts";
 
@@ -121,8 +121,18 @@ describe("commitAll", () => {
       tree: await repository.treeOf(head),
       changed: false,
       diffstat: "0 files changed",
+      ignored: [],
     });
     expect(await repository.resolve(ref)).toBe(head);
+  });
+
+  test("nothing changed but what is ignored: it is named, up to 20 paths, directories as one", async () => {
+    fixture.write(worktree, { "x.log": "x", "logs/a.log": "a", "logs/b.log": "b" });
+    expect(await commit()).toMatchObject({ changed: false, ignored: ["logs/", "x.log"] });
+    for (let index = 0; index < 30; index++) fixture.write(worktree, { [`${index}.log`]: "" });
+    expect((await commit()).ignored).toHaveLength(20);
+    fixture.write(worktree, { "a.txt": "x" });
+    expect((await commit()).ignored).toBeUndefined();
   });
 
   test("a link in the place of a directory: its files are gone, whatever is found behind it", async () => {
@@ -237,32 +247,6 @@ describe("commitAll", () => {
     await repository.resetWorktree(worktree, parent);
     appendFileSync(join(worktree, "doc.md"), "more\n");
     expect((await commit(parent)).changed).toBe(true);
-  });
-
-  test("refused: names that git does not store, paths that are too long", async () => {
-    fixture.write(worktree, { "git~1": "x" });
-    expect(await refusal(commit())).toMatchObject(refused("git~1"));
-    rmSync(join(worktree, "git~1"));
-    deepDirectory(worktree);
-    expect(await refusal(commit())).toMatchObject(refused("too long"));
-    await repository.resetWorktree(worktree, head);
-    expect(await repository.isDirty(worktree)).toBe(false);
-    expect((await commit()).changed).toBe(false);
-  });
-
-  test("a FIFO in place of .gitignore or .gitattributes makes no git wait", async () => {
-    for (const name of [".gitignore", "src/.gitignore", "src/.gitattributes"]) {
-      rmSync(join(worktree, name), { force: true });
-      spawnSync("mkfifo", [join(worktree, name)]);
-    }
-    fixture.write(worktree, { "src/b.txt": "x\n" });
-    expect(await repository.isDirty(worktree)).toBe(true);
-    spawnSync("mkfifo", [join(worktree, "src/.gitignore")]);
-    expect(await paths((await commit()).commit)).toEqual(["deleted .gitignore", "modified src/b.txt"]);
-    spawnSync("mkfifo", [join(worktree, "src/.gitattributes")]);
-    await repository.resetWorktree(worktree, head);
-    mkdirSync(join(worktree, "src/.gitignore"));
-    expect((await commit()).changed).toBe(false);
   });
 
   test("a bad identity and a bad ref are errors, not commits", async () => {

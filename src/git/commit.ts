@@ -5,10 +5,10 @@ import type { CommitResult } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
 import { honestIndex, nestedRepositories, type IndexEntry } from "./checkout.ts";
 import { shortstat } from "./diff.ts";
-import { line, type RunGit } from "./exec.ts";
+import { line, longTimeoutMs, type RunGit } from "./exec.ts";
 import { clearTheWay, lstatOrNull } from "./files.ts";
 import { leadsOutside } from "./links.ts";
-import { decodeName, joinNames, pathOf, showName, splitNul } from "./names.ts";
+import { decodeName, joinNames, pathOf, showName, splitNames, splitNul } from "./names.ts";
 import { identityLine, writeCommit } from "./objects.ts";
 import { checkRef, removeStaleLock, treeOf } from "./refs.ts";
 import { differences, stage, type Unstorable } from "./stage.ts";
@@ -17,6 +17,7 @@ import type { Worktree } from "./worktrees.ts";
 const commitBytesMax = 10 * 1024 * 1024;
 const newFilesMax = 1_000;
 const namesShownMax = 10;
+const ignoredShownMax = 20;
 const submoduleMode = "160000";
 const linkMode = "120000";
 
@@ -56,7 +57,15 @@ export async function commitAll(
     : parent;
   await removeStaleLock(commonDir, options.ref);
   await moveTo(git, options.ref, commit);
-  return { commit, tree, changed, diffstat: await shortstat(git, parentTree, tree) };
+  const result = { commit, tree, changed, diffstat: await shortstat(git, parentTree, tree) };
+  return changed ? result : { ...result, ignored: await ignoredPaths(git) };
+}
+
+/** What is in the worktree and ignored, whole directories with a final slash. */
+async function ignoredPaths(git: RunGit): Promise<string[]> {
+  const args = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
+  const { stdout } = await git([...args, "--no-empty-directory"], { timeoutMs: longTimeoutMs });
+  return splitNames(stdout).slice(0, ignoredShownMax).map(showName);
 }
 
 async function refuseNested(path: string, entries: readonly IndexEntry[], untracked: readonly string[]) {

@@ -15,6 +15,7 @@
 //    that no .git is among them.
 import { isAbsolute } from "node:path";
 import { LooprError, systemCode } from "../lib/errors.ts";
+import { isMissing, whatIsGone } from "./gone.ts";
 import { runProcess, type ProcessResult } from "./process.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -142,9 +143,13 @@ export function gitAt(environment: Environment, place: Place, drivers: readonly 
         outputBytesMax: options.outputBytesMax ?? defaultOutputBytesMax,
       });
     } catch (error) {
-      throw cannotStart(error, place);
+      throw (await gone(place, error)) ?? cannotStart(error);
     }
-    return judged(args, options, result);
+    try {
+      return judged(args, options, result);
+    } catch (error) {
+      throw (await gone(place, error)) ?? error;
+    }
   };
 }
 
@@ -195,17 +200,17 @@ function judged(args: string[], options: GitOptions, result: ProcessResult): Git
   const what = `git ${commandWord(args)}`;
   if (result.cut) {
     if (options.mayCut) return { code: 0, stdout, stderr, cut: true };
-    throw new LooprError("git_failed", `${what} wrote more than ${stdout.length} bytes.`);
+    throw new LooprError("git_failed", `${what} wrote more than ${stdout.length} bytes`);
   }
   if (result.timedOut) {
     const seconds = (options.timeoutMs ?? defaultTimeoutMs) / 1000;
-    throw new LooprError("git_failed", `${what} did not end within ${seconds} s and was stopped.`);
+    throw new LooprError("git_failed", `${what} did not end within ${seconds} s and was stopped`);
   }
   if (code !== null && (code === 0 || options.accept?.includes(code)))
     return { code, stdout, stderr, cut: false };
   const words = bounded(stderr.trim() || stdout.toString("utf8").trim());
   const ending = code === null ? "was killed" : `failed (exit ${code})`;
-  throw new LooprError("git_failed", `${what} ${ending}${words ? `: ${words}` : "."}`);
+  throw new LooprError("git_failed", `${what} ${ending}${words ? `: ${words}` : ""}`);
 }
 
 function commandWord(args: string[]): string {
@@ -217,13 +222,22 @@ function bounded(text: string): string {
   return text.length <= messageCharsMax ? text : `…${text.slice(-messageCharsMax)}`;
 }
 
-function cannotStart(error: unknown, place: Place): LooprError {
-  if (systemCode(error) === "ENOENT")
-    return new LooprError(
-      "git_unusable",
-      `git cannot be started${place.kind === "discover" ? ` in ${place.directory}` : ""}: no program or no such directory.`,
-      "Install git 2.38 or newer and make sure that it is on PATH.",
-      { cause: error },
-    );
-  return new LooprError("git_unusable", `git cannot be started: ${systemCode(error)}.`, "", { cause: error });
+/** Git says in many ways that its directory is missing, the system that there is no program. */
+async function gone(place: Place, cause: unknown): Promise<LooprError | null> {
+  if (place.kind === "worktree") return whatIsGone(place.gitDir, place.workTree, cause);
+  if (place.kind === "objects") return whatIsGone(place.gitDir, null, cause);
+  if (!(await isMissing(place.directory))) return null;
+  return new LooprError("not_a_repository", `${place.directory} does not exist`, "go to a git repository", {
+    cause,
+  });
+}
+
+function cannotStart(error: unknown): LooprError {
+  const why = systemCode(error) === "ENOENT" ? "no such program on PATH" : systemCode(error);
+  return new LooprError(
+    "git_unusable",
+    `git cannot be started: ${why}`,
+    "install git 2.38 or newer and make sure that it is on PATH",
+    { cause: error },
+  );
 }

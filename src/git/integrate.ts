@@ -76,7 +76,7 @@ async function mergeTrees(git: RunGit, sides: Sides): Promise<{ kind: "tree"; tr
   const output = await git(args, { accept: [1], variables: noIndex, timeoutMs: mergeTimeoutMs });
   const fields = splitNul(output.stdout);
   const tree = fields[0]?.toString("latin1") ?? "";
-  if (!/^[0-9a-f]{40,64}$/.test(tree)) throw new LooprError("git_failed", "git merge-tree gave no tree.");
+  if (!/^[0-9a-f]{40,64}$/.test(tree)) throw new LooprError("git_failed", "git merge-tree gave no tree");
   if (output.code === 0) return { kind: "tree", tree };
   const conflict = parseConflict(fields.slice(1));
   const rename = (text: string) =>

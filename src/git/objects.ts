@@ -51,8 +51,8 @@ export function identityLine(author: string): string {
   if (!match)
     throw new LooprError(
       "bad_author",
-      `"${author}" is not a commit identity.`,
-      'Set git.author in the form "Name <email>".',
+      `"${author}" is not a commit identity`,
+      'set git.author in the form "Name <email>"',
     );
   return `${match[1] || "Loopr"} <${match[2]}>`;
 }

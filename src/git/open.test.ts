@@ -179,10 +179,10 @@ describe("refusals", () => {
     const empty = join(fixture.root, "empty");
     mkdirSync(empty);
     const missing = await refusal(createGit({ ...fixture.env, PATH: empty }).open(fixture.root));
-    expect(missing).toMatchObject({ code: "git_unusable", hint: containing("Install git") });
+    expect(missing).toMatchObject({ code: "git_unusable", hint: containing("install git") });
     const old = program("git", "echo git version 2.37.1");
     const tooOld = await refusal(gitVersion({ ...fixture.env, PATH: `${old}:/usr/bin:/bin` }));
-    expect([tooOld.code, tooOld.message]).toEqual(["git_unusable", "git 2.37.1 is too old."]);
+    expect([tooOld.code, tooOld.message]).toEqual(["git_unusable", "git 2.37.1 is too old"]);
     rmSync(old, { recursive: true });
     const other = program("git", "echo hello");
     expect((await refusal(gitVersion({ ...fixture.env, PATH: other }))).code).toBe("git_unusable");

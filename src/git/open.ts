@@ -6,6 +6,7 @@ import type { Project } from "../domain/run.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
 import { lstatOrNull } from "./files.ts";
+import { repositoryGone } from "./gone.ts";
 import { resolve } from "./refs.ts";
 
 export interface Found {
@@ -21,7 +22,7 @@ const projectHashDigits = 16;
 export async function findRepository(environment: Environment, directory: string): Promise<Found> {
   const found = await stat(directory).catch(() => null);
   if (!found?.isDirectory())
-    throw new LooprError("not_a_repository", `${directory} is not a directory.`, "Go to a git repository.");
+    throw new LooprError("not_a_repository", `${directory} is not a directory`, "go to a git repository");
   const git = gitAt(environment, { kind: "discover", directory });
   const commonDir = await discover(git, directory);
   const bare = line(await git(["rev-parse", "--is-bare-repository"])) === "true";
@@ -29,8 +30,8 @@ export async function findRepository(environment: Environment, directory: string
   if (insideGitDir && !bare)
     throw new LooprError(
       "not_a_repository",
-      `${directory} is inside a git directory, not in a checkout.`,
-      "Go to the checkout.",
+      `${directory} is inside a git directory, not in a checkout`,
+      "go to the checkout",
     );
   const root = bare ? commonDir : line(await git(["rev-parse", "--show-toplevel"]));
   const prefix = bare ? "" : line(await git(["rev-parse", "--show-prefix"]));
@@ -45,18 +46,12 @@ export async function findRepository(environment: Environment, directory: string
 
 /** See `Git.reopen`: that the repository of a stored project is still there. */
 export async function checkReopened(environment: Environment, project: Project): Promise<void> {
-  const gone = (cause?: unknown) =>
-    new LooprError(
-      "repository_gone",
-      `The repository ${project.common_dir} is not there any more.`,
-      "Move it back, or delete its loops with: loopr delete <id>",
-      { cause },
-    );
-  if ((await realpath(project.common_dir).catch(() => null)) !== project.common_dir) throw gone();
+  const { common_dir: commonDir } = project;
+  if ((await realpath(commonDir).catch(() => null)) !== commonDir) throw repositoryGone(commonDir);
   try {
-    await gitAt(environment, { kind: "objects", gitDir: project.common_dir })(["rev-parse", "--git-dir"]);
+    await gitAt(environment, { kind: "objects", gitDir: commonDir })(["rev-parse", "--git-dir"]);
   } catch (error) {
-    throw gone(error);
+    throw repositoryGone(commonDir, error);
   }
 }
 
@@ -68,14 +63,14 @@ async function discover(git: RunGit, directory: string): Promise<string> {
     if (await hasRepositoryAbove(directory))
       throw new LooprError(
         "repository_unusable",
-        `The git repository of ${directory} cannot be used: ${messageOf(error)}`,
-        "Try `git status` there.",
+        `the git repository of ${directory} cannot be used: ${messageOf(error)}`,
+        "try `git status` there",
         { cause: error },
       );
     throw new LooprError(
       "not_a_repository",
-      `${directory} is not in a git repository.`,
-      "Go to a git repository, or make one: git init && git add . && git commit",
+      `${directory} is not in a git repository`,
+      "go to a git repository, or make one: git init && git add . && git commit",
       { cause: error },
     );
   }
@@ -97,13 +92,13 @@ async function headCommit(git: RunGit, root: string): Promise<string> {
   if (id.code === 0)
     throw new LooprError(
       "repository_unusable",
-      `HEAD of ${root} names ${line(id)}, which is no readable commit.`,
-      "Try `git fsck` there.",
+      `HEAD of ${root} names ${line(id)}, which is no readable commit`,
+      "try `git fsck` there",
     );
   throw new LooprError(
     "no_commit",
-    `The repository ${root} has no commit yet.`,
-    "Make one: git add . && git commit -m 'first commit'",
+    `the repository ${root} has no commit yet`,
+    "make one: git add . && git commit -m 'first commit'",
   );
 }
 

@@ -21,7 +21,7 @@ export async function resolve(git: RunGit, revision: string): Promise<string | n
 export async function treeOf(git: RunGit, treeish: string): Promise<string> {
   const tree = await verify(git, treeish, "tree");
   if (tree === null)
-    throw new LooprError("git_failed", `There is no commit or tree ${treeish} in the repository.`);
+    throw new LooprError("git_failed", `there is no commit or tree ${treeish} in the repository`);
   return tree;
 }
 
@@ -172,7 +172,7 @@ export async function log(git: RunGit, base: string, tip: string) {
 export function checkRef(ref: string): void {
   const bad =
     !ref.startsWith("refs/") || /[\x00-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|\.lock(\/|$)|[/.]$/.test(ref);
-  if (bad) throw new LooprError("git_failed", `"${ref}" is not the full name of a ref.`);
+  if (bad) throw new LooprError("git_failed", `"${ref}" is not the full name of a ref`);
 }
 
 /** The object id that means "must not exist", as long as the repository's ids are. */

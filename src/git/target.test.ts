@@ -53,6 +53,22 @@ function paste(command: string) {
   return spawnSync("sh", ["-c", command], { cwd: "/", env: fixture.env, encoding: "utf8" });
 }
 
+test("names the files that are not committed, up to five", async () => {
+  const names = ["ä b.txt", "c", "d", "e", "f", "g", "h"];
+  for (const name of names) fixture.write(root, { [name]: "x" });
+  fixture.git(root, "add", "--all");
+  fixture.git(root, "commit", "--quiet", "-m", "more");
+  fixture.write(root, { "ä b.txt": "y" });
+  rmSync(join(root, "c"));
+  fixture.write(root, { d: "y", "new.txt": "n" });
+  fixture.git(root, "add", "d");
+  const message = `${root} has changes that are not committed: c, d, ä b.txt`;
+  expect(await repository.targetBlocked("main")).toMatchObject({ reason: "dirty", message });
+  for (const name of names) fixture.write(root, { [name]: "y" });
+  const many = `${root} has changes that are not committed: c, d, e, f, g and 2 more`;
+  expect(await repository.targetBlocked("main")).toMatchObject({ reason: "dirty", message: many });
+});
+
 describe("fastForward", () => {
   test("in a clean checkout; again: done; an older commit: done", async () => {
     fixture.write(root, { "untracked.txt": "u", "x.log": "ignored" });

@@ -7,7 +7,7 @@ import { LooprError, messageOf } from "../lib/errors.ts";
 import {
   checkouts,
   gitInCheckout,
-  hasTrackedChanges,
+  trackedChanges,
   operationIn,
   willReturnTo,
   type Checkout,
@@ -81,7 +81,7 @@ async function mergeInto(
   const options = ["--ff-only", "--no-overwrite-ignore", "--no-autostash", "--no-verify-signatures"];
   const more = ["--no-squash", "--commit", "--no-edit", "--no-stat", "--quiet", "--no-progress"];
   const failure = await git(["merge", ...options, ...more, commit], { timeoutMs: longTimeoutMs }).then(
-    () => new LooprError("git_failed", `git merge did not move ${branch} to ${commit}.`),
+    () => new LooprError("git_failed", `git merge did not move ${branch} to ${commit}`),
     (error: unknown) => new LooprError("git_failed", messageOf(error), "", { cause: error }),
   );
   const now = await resolve(at.objects, `refs/heads/${branch}`);
@@ -111,8 +111,8 @@ async function checkoutBlocked(
   if (operation) return inProgress(checkout, operation, branch, commit);
   if (await lstatOrNull(join(checkout.gitDir, "index.lock"))) return locked(checkout, commit);
   const inside = await gitInCheckout(at.environment, checkout);
-  if (await hasTrackedChanges(inside, checkout.gitDir)) return dirty(checkout, commit);
-  return null;
+  const changed = await trackedChanges(inside, checkout.gitDir);
+  return changed.length > 0 ? dirty(checkout, changed, commit) : null;
 }
 
 async function findReturning(all: Checkout[], branch: string) {
@@ -158,7 +158,7 @@ async function untrackedInTheWay(
   return {
     kind: "blocked",
     reason: "untracked",
-    message: `Untracked files in ${checkout.path} would be overwritten: ${listed(inTheWay)}.`,
+    message: `untracked files in ${checkout.path} would be overwritten: ${listed(inTheWay)}`,
     command: mergeCommand(checkout, commit),
   };
 }
@@ -166,7 +166,7 @@ async function untrackedInTheWay(
 function inProgress(checkout: Checkout, operation: string, branch: string, commit: string | null = null) {
   return blocked(
     "in_progress",
-    `A ${operation} is in progress in ${checkout.path}, which has ${branch}.`,
+    `a ${operation} is in progress in ${checkout.path}, which has ${branch}`,
     commit ? mergeCommand(checkout, commit) : statusCommand(checkout),
   );
 }
@@ -174,15 +174,15 @@ function inProgress(checkout: Checkout, operation: string, branch: string, commi
 function locked(checkout: Checkout, commit: string | null) {
   return blocked(
     "in_progress",
-    `Another git is at work in ${checkout.path}, or one has crashed: ${join(checkout.gitDir, "index.lock")} exists.`,
+    `another git is at work in ${checkout.path}, or one has crashed: ${join(checkout.gitDir, "index.lock")} exists`,
     commit ? mergeCommand(checkout, commit) : statusCommand(checkout),
   );
 }
 
-function dirty(checkout: Checkout, commit: string | null) {
+function dirty(checkout: Checkout, changed: readonly string[], commit: string | null) {
   return blocked(
     "dirty",
-    `${checkout.path} has changes to tracked files that are not committed.`,
+    `${checkout.path} has changes that are not committed: ${listed(changed)}`,
     commit ? mergeCommand(checkout, commit) : statusCommand(checkout),
   );
 }
@@ -190,7 +190,7 @@ function dirty(checkout: Checkout, commit: string | null) {
 function needsFilter(checkout: Checkout, paths: readonly string[], commit: string) {
   return blocked(
     "filtered",
-    `A filter of ${checkout.path} that Loopr does not run is needed for ${listed(paths)}.`,
+    `a filter of ${checkout.path} that Loopr does not run is needed for ${listed(paths)}`,
     mergeCommand(checkout, commit),
   );
 }
@@ -200,7 +200,7 @@ function twice(having: readonly Checkout[], branch: string, commit: string) {
   const places = having.map((checkout) => checkout.path).join(" and ");
   return blocked(
     "in_progress",
-    `${branch} is checked out more than once: in ${places}.`,
+    `${branch} is checked out more than once: in ${places}`,
     first ? mergeCommand(first, commit) : "",
   );
 }
@@ -208,7 +208,7 @@ function twice(having: readonly Checkout[], branch: string, commit: string) {
 function moved(project: Project, branch: string, commit: string) {
   return blocked(
     "moved",
-    `${branch} has moved on: ${commit.slice(0, 12)} is no fast-forward of it any more.`,
+    `${branch} has moved on: ${commit.slice(0, 12)} is no fast-forward of it any more`,
     `git -C ${quote(project.root)} log --oneline ${commit}..${quote(branch)}`,
   );
 }
@@ -216,7 +216,7 @@ function moved(project: Project, branch: string, commit: string) {
 function gone(project: Project, branch: string, commit: string) {
   return blocked(
     "moved",
-    `The branch ${branch} does not exist any more.`,
+    `the branch ${branch} does not exist any more`,
     `git -C ${quote(project.root)} branch ${quote(branch)} ${commit}`,
   );
 }

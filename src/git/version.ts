@@ -14,8 +14,8 @@ export async function gitVersion(environment: Environment = process.env): Promis
   if (usable) return version;
   throw new LooprError(
     "git_unusable",
-    known ? `git ${version} is too old.` : `\`git --version\` says "${text.slice(0, 100)}".`,
-    `Install git ${oldest.major}.${oldest.minor} or newer and make sure that it is first on PATH.`,
+    known ? `git ${version} is too old` : `\`git --version\` says "${text.slice(0, 100)}"`,
+    `install git ${oldest.major}.${oldest.minor} or newer and make sure that it is first on PATH`,
   );
 }
 

@@ -3,6 +3,7 @@ import {
   existsSync,
   lstatSync,
   readdirSync,
+  renameSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -11,6 +12,7 @@ import {
 import { join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import type { Repository } from "../engine/ports.ts";
+import { gitAt } from "./exec.ts";
 import { createGit } from "./git.ts";
 
 const author = "Ada Person <ada@example.com>";
@@ -153,6 +155,58 @@ describe("removeWorktree", () => {
     await repository.removeWorktree(worktree);
     expect(readFileSync(join(root, "a.txt"), "utf8")).toBe("one\n");
   });
+});
+
+describe("a repository that is moved away", () => {
+  test("is named by every call, and all goes on when it is back", async () => {
+    await repository.ensureWorktree(worktree, head);
+    fixture.write(worktree, { "new.txt": "n" });
+    const away = `${root} away`;
+    renameSync(root, away);
+    const options = { parent: head, ref: "refs/loopr/loops/1", message: "x", author: "A <a@b>" };
+    const calls: Record<string, () => Promise<unknown>> = {
+      resolve: () => repository.resolve("HEAD"),
+      diff: () => repository.diff(head, head, 100),
+      ensureWorktree: () => repository.ensureWorktree(worktree, head),
+      isWorktree: () => repository.isWorktree(worktree),
+      isDirty: () => repository.isDirty(worktree),
+      commitAll: () => repository.commitAll(worktree, options),
+      saveInterrupted: () => repository.saveInterrupted(worktree, options.ref, options.author),
+      resetWorktree: () => repository.resetWorktree(worktree, head),
+      checkoutClean: () => repository.checkoutClean(worktree, head),
+      fastForward: () => repository.fastForward("main", head),
+      targetBlocked: () => repository.targetBlocked("main"),
+      reopen: () => createGit(fixture.env).reopen(repository.project),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const error = await call().catch((thrown: unknown) => thrown);
+      const message = `the repository ${join(root, ".git")} is not there any more`;
+      expect({ name, error }).toMatchObject({ name, error: { code: "repository_gone", message } });
+    }
+    expect(existsSync(join(worktree, "new.txt"))).toBe(true);
+    renameSync(away, root);
+    await repository.ensureWorktree(worktree, head);
+    expect((await repository.commitAll(worktree, options)).changed).toBe(true);
+  });
+
+  test("its worktrees can be removed", async () => {
+    await repository.ensureWorktree(worktree, head);
+    rmSync(root, { recursive: true });
+    await repository.removeWorktree(worktree);
+    expect(existsSync(worktree)).toBe(false);
+  });
+});
+
+test("git at work in a worktree when the repository goes says so, not what git says", async () => {
+  await repository.ensureWorktree(worktree, head);
+  const gitDir = join(root, ".git", "worktrees", "work");
+  const git = gitAt(fixture.env, { kind: "worktree", gitDir, workTree: worktree, ours: true });
+  rmSync(gitDir, { recursive: true });
+  expect(await git(["status"]).catch((error: unknown) => error)).toMatchObject({ code: "worktree_gone" });
+  rmSync(root, { recursive: true });
+  expect(await git(["status"]).catch((error: unknown) => error)).toMatchObject({ code: "repository_gone" });
+  const none = gitAt({ PATH: "/nowhere" }, { kind: "discover", directory: "/" });
+  expect(await none(["status"]).catch((error: unknown) => error)).toMatchObject({ code: "git_unusable" });
 });
 
 test("a path that is no worktree is an error with a code", async () => {

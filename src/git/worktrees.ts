@@ -9,6 +9,7 @@ import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment, type RunGit } from "./exec.ts";
 import { resetWorktree } from "./checkout.ts";
 import { lstatOrNull, removeTree } from "./files.ts";
+import { isMissing, repositoryGone, worktreeGone } from "./gone.ts";
 
 const lockReason = "in use by loopr";
 /** A lock file that is still there after this long was left by a git that is gone. */
@@ -42,7 +43,7 @@ export async function ensureWorktree(at: Surroundings, asked: string, commit: st
   if (directory?.isDirectory()) await adopt(at, path, commit);
   else await register(at, path, commit);
   const made = await registrationOf(at.commonDir, path);
-  if (!made) throw new LooprError("git_failed", `git did not register the worktree ${path}.`);
+  if (!made) throw new LooprError("git_failed", `git did not register the worktree ${path}`);
   await finish(at, path, made);
 }
 
@@ -58,7 +59,7 @@ async function adopt(at: Surroundings, path: string, commit: string): Promise<vo
   await removeWorktree(at, beside);
   await register(at, beside, commit);
   const gitDir = await registrationOf(at.commonDir, beside);
-  if (!gitDir) throw new LooprError("git_failed", `git did not register the worktree ${beside}.`);
+  if (!gitDir) throw new LooprError("git_failed", `git did not register the worktree ${beside}`);
   const git = gitAt(at.environment, { kind: "worktree", gitDir, workTree: path, ours: true });
   await git(["read-tree", commit]);
   await removeTree(beside);
@@ -95,8 +96,7 @@ export async function openWorktree(at: Surroundings, asked: string): Promise<Wor
   const path = await canonical(asked);
   const gitDir = await registrationOf(at.commonDir, path);
   const directory = await lstatOrNull(path);
-  if (!gitDir || !directory?.isDirectory())
-    throw new LooprError("worktree_gone", `${asked} is no worktree of ${at.commonDir} (any more).`);
+  if (!gitDir || !directory?.isDirectory()) throw worktreeGone(asked, at.commonDir);
   await restoreGitFile(path, gitDir);
   for (const name of ["index.lock", "HEAD.lock"]) await removeStaleLock(join(gitDir, name));
   const place = { kind: "worktree", gitDir, workTree: path, ours: true } as const;
@@ -107,6 +107,7 @@ export async function openWorktree(at: Surroundings, asked: string): Promise<Wor
 /** The git directory that is registered for a worktree's path; null where there is none. */
 export async function registrationOf(commonDir: string, path: string): Promise<string | null> {
   const registrations = join(commonDir, "worktrees");
+  if (await isMissing(commonDir)) throw repositoryGone(commonDir);
   for (const id of await readdir(registrations).catch(() => [])) {
     const gitDir = join(registrations, id);
     const text = await readFile(join(gitDir, "gitdir"), "utf8").catch(() => "");
@@ -143,7 +144,8 @@ async function canonical(path: string): Promise<string> {
 /** Removes directory, then registration: a crash in between leaves what the next call removes. */
 export async function removeWorktree(at: Surroundings, asked: string): Promise<void> {
   const path = await canonical(asked);
-  const gitDir = await registrationOf(at.commonDir, path);
+  // A repository that is gone has taken its registrations with it.
+  const gitDir = (await isMissing(at.commonDir)) ? null : await registrationOf(at.commonDir, path);
   await removeTree(path);
   if (gitDir) await removeTree(gitDir);
 }

@@ -1,8 +1,8 @@
 // Any git repository will do, and what is no usable one is said at once, with exit code 2.
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Repository } from "../support/harness.ts";
+import { until, type Repository } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, sampleFiles, withRuns, type RunBed } from "../support/runs.ts";
 
@@ -258,6 +258,33 @@ describe("refused at once with exit code 2:", () => {
       expect(result.code).toBe(2);
       expect(result.stderr).toContain("loopr trust");
       expect(server.requests).toHaveLength(0);
+    });
+  });
+});
+
+describe("a repository that is moved away during a run", () => {
+  test("is named with what to do; the run goes on when it is back", async () => {
+    let away: (() => void) | null = null;
+    const handler: Handler = (request) => {
+      away?.();
+      away = null;
+      return solving(request, 0);
+    };
+    await withRuns(handler, async ({ repo, loopr }) => {
+      away = () => renameSync(repo.dir, `${repo.dir}-away`);
+      const result = await loopr([...run, "--json"], { cwd: repo.dir });
+      expect(result.code).not.toBe(0);
+      const said = result.stdout + result.stderr;
+      expect(said).toContain(`the repository ${join(repo.dir, ".git")} is not there any more`);
+      expect(said).not.toContain("Install git");
+      renameSync(`${repo.dir}-away`, repo.dir);
+      const id = String(json(result)["id"]);
+      expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
+      await until(
+        () => Promise.resolve(repo.read("greet.sh") === goodGreet),
+        30_000,
+        "the run to go on and be merged",
+      );
     });
   });
 });

@@ -1,7 +1,7 @@
 // `loopr run --depth code`, from the command line to the commit on the target branch.
 import { describe, expect, test } from "bun:test";
 import { text, tool } from "../support/model-server.ts";
-import { goodGreet, json, leftWorktrees, testKey, withRuns } from "../support/runs.ts";
+import { goodGreet, json, leftWorktrees, sampleFiles, testKey, withRuns } from "../support/runs.ts";
 
 const check = ["--check", "sh test.sh"];
 
@@ -159,6 +159,21 @@ describe("run --depth code", () => {
         expect(leftWorktrees(home, repo)).toEqual([]);
       },
       { files },
+    );
+  });
+
+  test("a model that writes only what is ignored is told so, with names", async () => {
+    await withRuns(
+      (_request, n) => (n === 0 ? [tool("write_file", { path: "x.log", content: "x" })] : [text("Done.")]),
+      async ({ server, loopr }) => {
+        const result = await loopr(["run", "--depth", "code", ...check, "Greet the world", "--yes"]);
+        expect(result.code).toBe(1);
+        const next = JSON.stringify(server.requests[2]?.body);
+        expect(next).toContain(
+          "Only files that git ignores are there beside it, and they do not count: x.log.",
+        );
+      },
+      { files: { ...sampleFiles, ".gitignore": "*.log\n" } },
     );
   });
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { rmSync, symlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
+import { deepDirectory, gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import type { Repository } from "../engine/ports.ts";
 import { createGit } from "./git.ts";
 
@@ -41,7 +42,7 @@ const refused = (text: string) => ({ code: "work_refused", message: containing(t
 const paths = async (to: string) =>
   (await repository.changes(head, to)).map(({ status, path }) => `${status} ${path}`);
 
-describe("links that are committed", () => {
+describe("what no commit holds", () => {
   test("refused: new links to absolute paths and out of the worktree, at any step of the way", async () => {
     for (const [name, target] of [
       ["src/pw", "/etc/passwd"],
@@ -82,5 +83,31 @@ describe("links that are committed", () => {
     rmSync(join(worktree, "pw"));
     symlinkSync("/etc/shadow", join(worktree, "pw"));
     expect(await refusal(commit(parent))).toMatchObject(refused("pw"));
+  });
+
+  test("refused: names that git does not store, paths that are too long", async () => {
+    fixture.write(worktree, { "git~1": "x" });
+    expect(await refusal(commit())).toMatchObject(refused("git~1"));
+    rmSync(join(worktree, "git~1"));
+    deepDirectory(worktree);
+    expect(await refusal(commit())).toMatchObject(refused("too long"));
+    await repository.resetWorktree(worktree, head);
+    expect(await repository.isDirty(worktree)).toBe(false);
+    expect((await commit()).changed).toBe(false);
+  });
+
+  test("a FIFO in place of .gitignore or .gitattributes makes no git wait", async () => {
+    for (const name of [".gitignore", "src/.gitignore", "src/.gitattributes"]) {
+      rmSync(join(worktree, name), { force: true });
+      spawnSync("mkfifo", [join(worktree, name)]);
+    }
+    fixture.write(worktree, { "src/b.txt": "x\n" });
+    expect(await repository.isDirty(worktree)).toBe(true);
+    spawnSync("mkfifo", [join(worktree, "src/.gitignore")]);
+    expect(await paths((await commit()).commit)).toEqual(["deleted .gitignore", "modified src/b.txt"]);
+    spawnSync("mkfifo", [join(worktree, "src/.gitattributes")]);
+    await repository.resetWorktree(worktree, head);
+    mkdirSync(join(worktree, "src/.gitignore"));
+    expect((await commit()).changed).toBe(false);
   });
 });
