@@ -162,6 +162,25 @@ test("an empty file, and one whose creation was interrupted, are new stores", ()
   store.close();
 });
 
+test("a new store appears whole: what an interrupted creation left, or a lost store's log, is not taken up", () => {
+  filled(3);
+  const old = { whole: readFileSync(path), log: join(directory, "log") };
+  const store = openStore(path);
+  store.commit({ loops: [loopRecord({ id: "2-a", root_id: "2-a" })] });
+  copyFileSync(`${path}-wal`, old.log);
+  store.close();
+  rmSync(path);
+  copyFileSync(old.log, `${path}-wal`);
+  writeFileSync(`${path}.new`, old.whole.subarray(0, 5_000));
+  copyFileSync(old.log, `${path}.new-wal`);
+  const fresh = openStore(path);
+  expect(fresh.loops()).toEqual([]);
+  fresh.commit({ loops: [loopRecord()] });
+  fresh.close();
+  expect(openStore(path).loops()).toHaveLength(1);
+  expect(readdirSync(directory).filter((name) => name.includes(".new"))).toEqual([]);
+});
+
 test("a place that cannot be used is named", () => {
   const nowhere = join(directory, "no", "loopr.db");
   const failure = failureOf(() => openStore(nowhere));

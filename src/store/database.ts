@@ -1,5 +1,5 @@
 // Opens the database file, having made sure that it is ours, whole and not from a newer Loopr.
-import { chmodSync, closeSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { LooprError, systemCode } from "../lib/errors.ts";
 import { corrupt, storeFailure } from "./failure.ts";
@@ -19,9 +19,10 @@ const walBytesKept = 16 * 1024 * 1024;
  * `store_failed`, `store_full`.
  */
 export function openDatabase(path: string, bytesMax: number, steps = migrations): DatabaseSync {
-  const size = path === inMemory ? 0 : prepareFile(path);
   let db: DatabaseSync | null = null;
   try {
+    if (path !== inMemory && !existsSync(path)) createFile(path, steps);
+    const size = path === inMemory ? 0 : prepareFile(path);
     db = new DatabaseSync(path);
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     const version = identify(db, path, size, steps.length);
@@ -30,22 +31,45 @@ export function openDatabase(path: string, bytesMax: number, steps = migrations)
     return db;
   } catch (error) {
     db?.close();
-    throw storeFailure(error, path);
+    // Of the system, such as ENOSPC, or of SQLite.
+    throw /^E[A-Z]+$/.test(systemCode(error)) ? unusable(path, error) : storeFailure(error, path);
   }
 }
 
 /**
- * Makes the file with its mode before SQLite does, which would leave it to the umask; -wal and -shm take
- * the mode from it. Returns its size. An existing file is never opened here: closing any descriptor of it
- * would drop the POSIX locks that SQLite holds on it in this process.
+ * A new store is made aside, without waiting for the disk at each step, and appears under its name when it is
+ * whole and on the disk: the first start of a daemon takes half as long, and nobody finds half a store. (The
+ * name itself is on the disk with the first commit: SQLite syncs the directory when it makes the log.)
+ */
+function createFile(path: string, steps: readonly string[]): void {
+  const aside = `${path}.new`;
+  // Of a creation that was interrupted, and of a store that somebody took away without its log.
+  for (const left of [aside, `${aside}-wal`, `${aside}-shm`, `${path}-wal`, `${path}-shm`]) {
+    rmSync(left, { force: true });
+  }
+  // Made with its mode before SQLite does, which would leave it to the umask; -wal and -shm take it from it.
+  closeSync(openSync(aside, "wx", storeMode));
+  const db = new DatabaseSync(aside);
+  try {
+    db.exec("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL");
+    migrate(db, 0, steps);
+  } finally {
+    db.close();
+  }
+  const fd = openSync(aside, "r+");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(aside, path);
+}
+
+/**
+ * Looks at the file, and returns its size. It is not opened here: closing any descriptor of it would drop the
+ * POSIX locks that SQLite holds on it in this process.
  */
 function prepareFile(path: string): number {
-  try {
-    closeSync(openSync(path, "wx", storeMode));
-    return 0;
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw unusable(path, error);
-  }
   try {
     const stat = statSync(path);
     if (!stat.isFile()) throw corrupt(path, "it is not a regular file");
