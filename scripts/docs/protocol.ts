@@ -48,6 +48,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
   "plan.undo":
     "Takes a merged run back by a commit on the target, its check run before. Answers when that is done; asked for once, it survives the daemon's end.",
+  "report.get":
+    "What happened in a project since the last look, which this becomes; with `since` (milliseconds since 1970) since then, and the last look stays. Without `project`: in all of them.",
   "evidence.verify":
     "Runs the check that a merged commit's note records again, on that commit in a clean checkout, and says whether it came to the same outcome. Answers when the check has ended.",
   "chat.send": "A message to the assistant.",

@@ -205,6 +205,13 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
     async () => (await import("./logs.ts")).logs,
   );
 
+  does(
+    program
+      .command("report")
+      .description("what happened since the last look, and the one thing to do next")
+      .option("--since <when>", "since 12h, 3d, 2w ago or a date, instead of the last look"),
+    async () => (await import("./report.ts")).report,
+  );
   const evidence = async () => import("./evidence.ts");
   does(
     program

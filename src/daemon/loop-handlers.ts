@@ -11,6 +11,7 @@ import { createRun, type CreateRunNeeds } from "./create-run.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { metrics } from "./metrics.ts";
+import { report } from "./report.ts";
 import { verify } from "./verify.ts";
 
 export interface LoopHandlerNeeds extends CreateRunNeeds {
@@ -93,6 +94,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.merge(id);
         return { merging: true };
       },
+      "report.get": (params) => report(params, needs),
       "plan.undo": async ({ id, again }) => ({ undone: true, ...(await engine.undo(id, again === true)) }),
       "evidence.verify": (params, caller) => verify(params, caller, needs),
       "metrics.get": () => metrics(needs),

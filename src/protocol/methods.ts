@@ -4,6 +4,7 @@ import { PlanSpec } from "../domain/artifacts.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import { Report } from "../domain/report.ts";
 import { RunOptions } from "../domain/run-options.ts";
 
 export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
@@ -173,6 +174,10 @@ export const methods = {
     /** `again`: asked before, on a connection that was lost; what was done meanwhile is the answer. */
     () => z.object({ id: z.string(), again: optional(z.boolean()) }),
     () => z.object({ undone: z.literal(true), commit: z.string(), branch: z.string() }),
+  ),
+  "report.get": method(
+    () => z.object({ project: optional(z.string()), since: optional(z.number()) }),
+    () => Report,
   ),
   "evidence.verify": method(
     () =>

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import { reportOf, type ReportedRun } from "./report.ts";
+
+const run = (id: string, patch: Partial<ReportedRun>): ReportedRun => ({
+  id,
+  title: id,
+  project: "/repo",
+  run_state: "merged",
+  branch: null,
+  target: "main",
+  commit: null,
+  undone_commit: null,
+  waiting_for: null,
+  failure: null,
+  updated_at: 100,
+  cost_usd: 1,
+  ...patch,
+});
+const ids = (runs: readonly ReportedRun[]) => runs.map(({ id }) => id);
+
+test("each run is in one section; what ended before is left out, what waits or runs is not", () => {
+  const report = reportOf(
+    [
+      run("old", { updated_at: 10 }),
+      run("new", {}),
+      run("undone", { undone_commit: "c" }),
+      run("gate", { run_state: "awaiting_approval", updated_at: 10 }),
+      run("verified", { run_state: "verified", waiting_for: "merge" }),
+      run("merging", { run_state: "verified" }),
+      run("stalled", { run_state: "stalled" }),
+      run("gone", { run_state: "failed", updated_at: 10 }),
+      run("cancelled", { run_state: "cancelled" }),
+      run("running", { run_state: "executing", updated_at: 10 }),
+    ],
+    50,
+    200,
+  );
+  expect(ids(report.merged)).toEqual(["new"]);
+  expect(ids(report.undone)).toEqual(["undone"]);
+  expect(ids(report.waiting)).toEqual(["gate", "verified"]);
+  expect(ids(report.failed)).toEqual(["stalled"]);
+  expect(ids(report.cancelled)).toEqual(["cancelled"]);
+  expect(ids(report.running)).toEqual(["running", "merging"]);
+  expect(report.cost_usd).toBe(10);
+  expect(report.next?.command).toBe("loopr status gate");
+});
+
+test("the one next action: gate, merge, pause, failure, nothing", () => {
+  const failure = { code: "x", message: "no money", hint: "" };
+  const steps: [ReportedRun, string][] = [
+    [run("f", { run_state: "failed" }), "loopr status f -d"],
+    [run("p", { run_state: "paused", failure }), "loopr resume p"],
+    [run("v", { run_state: "verified", waiting_for: "merge" }), "loopr merge v"],
+    [run("g", { run_state: "awaiting_approval" }), "loopr status g"],
+  ];
+  const runs: ReportedRun[] = [run("m", {})];
+  expect(reportOf(runs, 0, 1).next).toBeNull();
+  for (const [added, command] of steps) {
+    runs.push(added);
+    expect(reportOf(runs, 0, 1).next?.command).toBe(command);
+  }
+});
+
+test("what was told as ended is told again only where it ended otherwise since", () => {
+  const told = { a: "merged", b: "waiting" };
+  expect(ids(reportOf([run("a", {}), run("b", {})], 50, 200, told).merged)).toEqual(["b"]);
+  expect(ids(reportOf([run("a", { undone_commit: "c" })], 50, 200, told).undone)).toEqual(["a"]);
+});
