@@ -33,7 +33,7 @@ export async function report(params: Params<"report.get">, needs: Needs): Promis
     const own = runs.filter(({ id }) => ledger.run(id).project.hash === hash);
     remember(needs, hash, { at: until, told: toldOf(own) });
   }
-  const told: Look["told"] = Object.assign({}, ...looks.map((look) => look.told));
+  const told = Object.fromEntries(looks.flatMap((look) => Object.entries(look.told)));
   return reportOf(runs, since, until, told);
 }
 
