@@ -47,8 +47,9 @@ describe("the log", () => {
   });
 
   test("does not take secrets, in whatever they are hidden", () => {
-    const { log, addSecret, close } = openLog(path(), { level: "info" });
+    const { log, addSecret, redact, close } = openLog(path(), { level: "info" });
     addSecret('sk-"quoted"');
+    expect(redact('crashed: sk-"quoted" and {"key":"sk-\\"quoted\\""}')).not.toContain("quoted");
     addSecret("");
     log.error('failed with sk-"quoted"', { headers: { "x-api-key": 'sk-"quoted"' } });
     close();

@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, signal, until, withHome, type Home } from "../support/harness.ts";
+import { hang } from "../support/model-server.ts";
+import { json, withRuns } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
@@ -80,6 +82,25 @@ describe("daemon status", () => {
           expect(text).toMatch(line);
         }
         for (const other of others) other.close();
+      }),
+    limitMs,
+  );
+
+  test(
+    "counts the loops by their status",
+    () =>
+      withRuns([hang(), hang()], async ({ home, loopr, server }) => {
+        const ids: string[] = [];
+        for (const title of ["One", "Two"]) {
+          const created = await loopr(["plan", "--check", "sh test.sh", title, "--json"]);
+          ids.push(String(json(created)["id"]));
+        }
+        await until(() => server.requests.length === 2, 20_000, "both to run");
+        expect((await loopr(["pause", ids[0] ?? ""])).code).toBe(0);
+        const { text, report } = await status(home, 0);
+        expect(report["loops"]).toMatchObject({ paused: 1, running: 1 });
+        expect(text).toMatch(/^loops {5}(1 paused, 1 running|1 running, 1 paused)$/m);
+        expect(text).toMatch(/^model {5}ready$/m);
       }),
     limitMs,
   );

@@ -25,13 +25,14 @@ const spaceNeededBytes = 64 * megabyte;
 const shorterRemedy = "set LOOPR_HOME to a shorter path, or LOOPR_SOCKET to a path of your own";
 const moveRemedy = "set LOOPR_HOME to a directory of your own on a local disk";
 
-export function checkHome(env: Environment): Finding[] {
+/** `networkOf`: the network file system that holds a path. */
+export function checkHome(env: Environment, networkOf = networkFileSystemOf): Finding[] {
   const home = defaultDataDir(env);
   const found = lstatOrNull(home);
   if (found instanceof Error) return [fail("home", `${home}: ${found.message}`, moveRemedy)];
   const problem = found === null ? creationProblem(home) : directoryProblem(home, found);
   if (problem) return [problem];
-  const network = networkFileSystemOf(home);
+  const network = networkOf(home);
   if (network !== null) {
     return [fail("home", `${home} is on ${network}, where locks and databases are not safe`, moveRemedy)];
   }
