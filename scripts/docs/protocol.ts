@@ -11,6 +11,7 @@ import {
   clientsMaxDefault,
   heartbeatMs,
   lineBytesMax,
+  requestIdMax,
   protocolVersion,
 } from "../../src/protocol/messages.ts";
 import { Credentials, methods, unbuiltMethods, type MethodName } from "../../src/protocol/methods.ts";
@@ -55,7 +56,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "chat.send": "A message to the assistant.",
   "chat.cancel": "Ends the reply under way.",
   "chat.clear": "Forgets the conversation.",
-  "metrics.get": "Counters.",
+  "metrics.get":
+    "Counters over all loops; `tools`: by name, how often a tool ran since the daemon started (`count`, `failed`) and for how long (`total_ms`, `max_ms`).",
 };
 
 const eventTexts: Readonly<Record<EventName, string>> = {
@@ -159,7 +161,8 @@ response  {"id":1,"result":{"pong":true}}
 event     {"event":"loop.updated","data":{…},"seq":17}
 \`\`\`
 
-- \`id\` is an unsigned integer; \`params\` may be absent. A response has exactly one of \`result\` and \`error\`.
+- \`id\` is an unsigned integer, ${requestIdMax} (2^53-1) at most; a higher one gets error -32700 with id 0.
+- \`params\` may be absent. A response has exactly one of \`result\` and \`error\`.
 - Events go only to connections that have subscribed. A stored event carries \`seq\`, which grows by one.
 - Requests of one connection are handled concurrently. No method requires \`initialize\` first.
 - \`null\` counts as absent. What a client does not know it ignores.

@@ -114,6 +114,7 @@ const unreachedCodes = new Set([
   "daemon_unreachable",
   "connection_lost",
   "socket_taken",
+  "too_few_files",
 ]);
 
 export function exitCodeOf(error: unknown): number {

@@ -2,6 +2,7 @@
 import { credentialsFrom } from "../client/credentials.ts";
 import { crashLogPath, logPath, tailOf } from "../client/log-files.ts";
 import { lastCrash, remainsOf, type Crash, type Remains } from "../client/post-mortem.ts";
+import { provenDaemon } from "../client/holder.ts";
 import { probeDaemon, type Probe } from "../client/probe.ts";
 import { whatItWaitsOn } from "../client/waiting.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -84,14 +85,15 @@ async function reportOf(probe: Probe): Promise<Report> {
     stale: null,
   };
   if (probe.kind === "stopped") return { ...report, ...ended(remainsOf(places)) };
-  if (probe.kind === "unresponsive") return { ...report, ...silent(probe) };
+  if (probe.kind === "unresponsive") return { ...report, ...silent(probe, places.dataDir) };
   const status = await statusOf(probe);
   const { pid, version, build } = probe.server;
   if (status === null) {
-    return { ...report, state: "unresponsive", pid, version, build, waits_on: whatItWaitsOn(pid) };
+    const socket = probe.path;
+    return { ...report, state: "unresponsive", pid, version, build, socket, waits_on: whatItWaitsOn(pid) };
   }
   const { running: _, ...figures } = status;
-  return { ...report, state: "running", ...figures };
+  return { ...report, state: "running", ...figures, socket: probe.path };
 }
 
 function ended(remains: Remains): Partial<Report> {
@@ -107,8 +109,12 @@ function ended(remains: Remains): Partial<Report> {
   }
 }
 
-function silent({ identity, listens }: Extract<Probe, { kind: "unresponsive" }>): Partial<Report> {
-  const { pid = null, version = null, build = null, socket } = identity ?? {};
+function silent(
+  { identity, listens }: Extract<Probe, { kind: "unresponsive" }>,
+  dataDir: string,
+): Partial<Report> {
+  const { version = null, build = null, socket } = identity ?? {};
+  const pid = (identity ?? provenDaemon(dataDir))?.pid ?? null;
   const known = pid === null ? null : whatItWaitsOn(pid);
   const between = "its start or its end: it holds its lock and does not listen";
   return {

@@ -6,14 +6,14 @@ import { defaultDataDir, defaultSocketPath, userHome } from "../lib/paths.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
 import { liveIdentity, provenDaemon } from "./holder.ts";
 import { readIdentity } from "./identity.ts";
-import { crashLogPath, logPath, tailOf } from "./log-files.ts";
+import { excerptSince, markOf, type LogMark } from "./log-excerpt.ts";
+import { crashLogPath, logPath } from "./log-files.ts";
 import type { SpawnOutcome } from "./spawn.ts";
 
 /** Waits before the further attempts, unless the socket changes earlier: exponential, 10 s in all. */
 const backOffMs = [100, 300, 900, 2_700, 6_000];
 const startSilenceMs = 10_000;
 const socketPollMs = 10;
-const tailLines = 20;
 
 export interface EstablishOptions extends DialOptions {
   autoStart: boolean;
@@ -39,27 +39,28 @@ export async function establish(options: EstablishOptions): Promise<Established>
     );
   }
   warnOfMissingHome(options);
-  let started = await start(options);
+  const logs = marksOf(env);
+  let started = await start(options, logs);
   for (const delayMs of [0, ...backOffMs]) {
     await socketChange(env, socketBefore, started ? 0 : delayMs);
     socketBefore = socketInode(env);
     dialled = await dial(options);
     if (dialled.kind === "connected") return { ...dialled, started };
     // The one that we lost to may have gone since, or may still be recovering its state.
-    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(options);
+    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(options, logs);
   }
-  throw gaveUp(env);
+  throw gaveUp(env, logs);
 }
 
 /** True: it is ready. False: another one was first. Every other end of a start is thrown. */
-async function start(options: EstablishOptions): Promise<boolean> {
+async function start(options: EstablishOptions, logs: LogMarks): Promise<boolean> {
   if (isSomeoneStarting(options.env)) return false;
   // Loaded only where no daemon runs: the other commands start faster without.
   const { spawnDaemon } = await import("./spawn.ts");
   const outcome = await spawnDaemon(options.env, startSilenceMs, options.onProgress);
   if (outcome.kind === "ready") return true;
   if (outcome.kind === "error" && outcome.code === "already_running") return false;
-  throw startFailed(outcome, options.env);
+  throw startFailed(outcome, logs);
 }
 
 /** A daemon's process lives, and it does not listen: it is on its way up, or on its way down. */
@@ -90,11 +91,21 @@ function warnOfMissingHome(options: EstablishOptions): void {
   options.onProgress(`warning: you have no home directory; using ${defaultDataDir(options.env)}`);
 }
 
-function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, env: DialOptions["env"]): LooprError {
+/** Where the logs ended when this attempt began. */
+interface LogMarks {
+  log: LogMark;
+  stderr: LogMark;
+}
+
+function marksOf(env: DialOptions["env"]): LogMarks {
   const dataDir = defaultDataDir(env);
+  return { log: markOf(logPath(dataDir)), stderr: markOf(crashLogPath(dataDir)) };
+}
+
+function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, logs: LogMarks): LooprError {
   if (outcome.kind === "error") {
     // Without a usable home there is no log to point to.
-    const log = outcome.code === "home_unusable" ? "" : logExcerpt(logPath(dataDir));
+    const log = outcome.code === "home_unusable" ? "" : excerptSince(logs.log);
     return new LooprError(
       "daemon_start_failed",
       `the daemon could not be started: ${outcome.message}${log}`,
@@ -102,7 +113,7 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, env: Dia
     );
   }
   const how = outcome.kind === "died" ? `it ended with ${outcome.how}` : "it is silent";
-  const log = logExcerpt(logPath(dataDir)) + logExcerpt(crashLogPath(dataDir));
+  const log = excerptSince(logs.log) + excerptSince(logs.stderr);
   return new LooprError(
     "daemon_start_failed",
     `the daemon could not be started: ${how}${log}`,
@@ -110,19 +121,12 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, env: Dia
   );
 }
 
-function gaveUp(env: DialOptions["env"]): LooprError {
-  const dataDir = defaultDataDir(env);
-  const daemon = provenDaemon(dataDir);
+function gaveUp(env: DialOptions["env"], logs: LogMarks): LooprError {
+  const daemon = provenDaemon(defaultDataDir(env));
   const who = daemon ? `the daemon (PID ${daemon.pid})` : "a daemon";
   return new LooprError(
     "daemon_unresponsive",
-    `${who} runs, and could not be reached within 10 s${logExcerpt(logPath(dataDir))}`,
+    `${who} runs, and could not be reached within 10 s${excerptSince(logs.log)}`,
     "`loopr daemon restart` ends it, by force if need be, and starts another",
   );
-}
-
-function logExcerpt(path: string): string {
-  const lines = tailOf(path, tailLines).filter((line) => line !== "");
-  if (lines.length === 0) return `\n  log: ${path} (empty)`;
-  return [`\n  log: ${path}, which ends with`, ...lines.map((line) => `    ${line}`)].join("\n");
 }

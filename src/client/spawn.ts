@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, constants, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
+import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
 import { crashLogPath } from "./log-files.ts";
@@ -33,6 +34,7 @@ export async function spawnDaemon(
   silenceMs: number,
   onProgress: (text: string) => void,
 ): Promise<SpawnOutcome> {
+  requireOpenFiles();
   const dataDir = defaultDataDir(env);
   const [command, ...args] = ownProgram();
   const stderr = openCrashLog(dataDir);

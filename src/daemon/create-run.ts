@@ -1,4 +1,5 @@
 // loop.create_plan: everything about a run is settled and checked here, once, before anything is stored.
+import { isAbsolute } from "node:path";
 import { resolveCredentials } from "../config/credentials.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../domain/config.ts";
@@ -44,6 +45,9 @@ export async function createRun(
 ): Promise<CreatedRun> {
   const directory = params.project ?? caller.cwd;
   if (!directory) throw new RpcError(rpcCodes.invalidParams, "Missing 'project' parameter");
+  // Ours is `/`: what is meant the client knows alone.
+  if (!isAbsolute(directory)) throw invalid("project", "it must be an absolute path");
+  if (params.description.trim() === "") throw invalid("description", "it is blank");
   const options = params.options ?? {};
   const opened = await needs.git.open(directory);
   const { project } = opened.repository;
@@ -105,6 +109,10 @@ export async function createRun(
   };
   const root = rootLoop(run, levels, params.description, now);
   return { run, root, bounds: describeBounds(root, run) };
+}
+
+function invalid(parameter: string, what: string): RpcError {
+  return new RpcError(rpcCodes.invalidParams, `Invalid '${parameter}' parameter: ${what}`, { parameter });
 }
 
 function rootLoop(run: Run, levels: Run["levels"], description: string, now: number): Loop {

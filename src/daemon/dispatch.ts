@@ -3,7 +3,7 @@ import type * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
-import { isRequest, Request, type Response } from "../protocol/messages.ts";
+import { isRequest, Request, requestIdMax, type Response } from "../protocol/messages.ts";
 import { methods, type MethodName } from "../protocol/methods.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 
@@ -44,10 +44,19 @@ function parseRequest(text: string): ParsedRequest {
     return { refused: refusal(0, rpcCodes.parse, `Parse error: ${messageOf(error)}`) };
   }
   if (isRequest(json)) return { request: json };
+  if (idOverMax(json)) {
+    return { refused: refusal(0, rpcCodes.parse, `Parse error: 'id' is over ${requestIdMax}`) };
+  }
   const where = Request.safeParse(json).error?.issues[0]?.path.join(".") ?? "";
   const what = where === "" ? "a request is an object" : `'${where}' is missing or of the wrong type`;
   const example = '{"id":1,"method":"ping","params":{}}';
   return { refused: refusal(0, rpcCodes.parse, `Parse error: ${what}, as in ${example}`) };
+}
+
+/** Above it two ids may read as the same number, and the answer would go to the wrong request. */
+function idOverMax(json: unknown): boolean {
+  if (typeof json !== "object" || json === null || !("id" in json)) return false;
+  return typeof json.id === "number" && json.id > requestIdMax;
 }
 
 function answer(handlers: Handlers, request: Request, caller: Caller): unknown {

@@ -12,6 +12,7 @@ import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { metrics } from "./metrics.ts";
 import { report } from "./report.ts";
+import type { ToolCount } from "./tool-counts.ts";
 import { verify } from "./verify.ts";
 
 export interface LoopHandlerNeeds extends CreateRunNeeds {
@@ -19,6 +20,7 @@ export interface LoopHandlerNeeds extends CreateRunNeeds {
   store: Store;
   git: Git;
   startedAt: number;
+  toolCounts: () => Record<string, ToolCount>;
   /** Starts what the first tool call of a run would have to wait for. */
   warmUp(): void;
   /** Binds a run to the key that the caller holds. */

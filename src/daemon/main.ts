@@ -1,6 +1,7 @@
 // The composition root of the daemon: home, lock, log, services, and the Daemon that runs them.
 import { join } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
 import { writeOut } from "../lib/stdio.ts";
 import { keepCrash } from "./crash.ts";
@@ -42,6 +43,7 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     socketPath: defaultSocketPath(),
     pidPath: defaultPidPath(),
   };
+  requireOpenFiles();
   prepareHome(config.dataDir);
   pauseAt("home-ready");
   const lock = await acquireLock(config.dataDir);

@@ -1,11 +1,13 @@
 import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../engine/ports.ts";
+import type { ToolCount } from "./tool-counts.ts";
 
-/** Counters over everything in the store, for `metrics.get`. */
+/** For `metrics.get`: counters over everything in the store; `tools` since this daemon started. */
 export function metrics(needs: {
   engine: Engine;
   store: Store;
   startedAt: number;
+  toolCounts: () => Record<string, ToolCount>;
   now: () => number;
 }): Record<string, unknown> {
   const loops = needs.engine.ledger.all();
@@ -22,5 +24,5 @@ export function metrics(needs: {
       sum.tool_calls += record.tool_calls;
     }
   }
-  return { loops: byStatus, ...sum, uptime_ms: needs.now() - needs.startedAt };
+  return { loops: byStatus, ...sum, tools: needs.toolCounts(), uptime_ms: needs.now() - needs.startedAt };
 }

@@ -1,7 +1,7 @@
 // The clients' side of the daemon: who is connected, who has subscribed, and what they are sent.
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Log } from "../lib/log.ts";
+import { openFilesMax, reservedDescriptors } from "../lib/open-files.ts";
 import { rpcCodes } from "../protocol/errors.ts";
 import { clientsMaxDefault, heartbeatMs, type EventMessage } from "../protocol/messages.ts";
 import type { Params } from "../protocol/methods.ts";
@@ -10,9 +10,6 @@ import { createDispatch, refusal, type Dispatch } from "./dispatch.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import type { EventSource, Services } from "./ports.ts";
 import { Subscription } from "./subscription.ts";
-
-/** Descriptors that clients must leave to the store, the log, git and the runners. */
-const reservedDescriptors = 64;
 
 export interface ServerOptions {
   /** Everything but `subscribe` and `unsubscribe`. */
@@ -65,9 +62,7 @@ export class Server {
     const id = this.#nextId++;
     const connection = new Connection({ id, socket, dispatch: this.#dispatch, log: this.#options.log });
     if (this.#connections.size >= this.#clientsMax) {
-      connection.send(
-        refusal(0, rpcCodes.busy, `Busy: ${this.#clientsMax} clients are connected, which is the limit`),
-      );
+      connection.send(refusal(0, rpcCodes.busy, this.#busy()));
       connection.close();
       return;
     }
@@ -76,6 +71,12 @@ export class Server {
       this.#connections.delete(id);
       this.#dropSubscription(id);
     });
+  }
+
+  #busy(): string {
+    const what = `Busy: ${this.#clientsMax} clients are connected, which is the limit`;
+    if (this.#clientsMax >= (this.#options.clientsMax ?? clientsMaxDefault)) return what;
+    return `${what} where ${openFilesMax()} files may be open at once (ulimit -n); restart the daemon under a higher one`;
   }
 
   /** What `initialize` says of a connection, for its later requests. */
@@ -144,10 +145,6 @@ export class Server {
  * met before, by a refusal.
  */
 function descriptorsForClients(): number {
-  try {
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return soft === undefined ? clientsMaxDefault : Math.max(1, Number(soft) - reservedDescriptors);
-  } catch {
-    return clientsMaxDefault;
-  }
+  const limit = openFilesMax();
+  return limit === null ? Infinity : Math.max(1, limit - reservedDescriptors);
 }

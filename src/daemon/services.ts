@@ -24,6 +24,7 @@ import { drainHandler } from "./drain.ts";
 import { loopHandlers } from "./loop-handlers.ts";
 import type { EphemeralEvent, Services } from "./ports.ts";
 import { createRunnerHost } from "./runner-host.ts";
+import { countingJobs } from "./tool-counts.ts";
 
 /**
  * A client that starts the daemon brings its keys a moment later: that long a run that was interrupted waits
@@ -57,6 +58,7 @@ export function createServices(options: ServiceOptions): Services {
     dataDir,
     log,
   });
+  const counted = countingJobs(jobs);
   const limiter = new CallLimiter(config.concurrency.model_calls);
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();
@@ -75,7 +77,7 @@ export function createServices(options: ServiceOptions): Services {
   const engine = new Engine({
     store,
     git,
-    jobs,
+    jobs: counted,
     clock: systemClock,
     log,
     limits: config.concurrency,
@@ -125,6 +127,7 @@ export function createServices(options: ServiceOptions): Services {
         keyring,
         keyEnvironment,
         startedAt,
+        toolCounts: () => counted.counts(),
         warmUp: () => {
           jobs.start();
         },

@@ -5,7 +5,7 @@ import { LooprError, messageOf, systemCode } from "./errors.ts";
 /** BSD and macOS: open and lock in one call. Not among Node's constants. */
 const O_EXLOCK = 0x20;
 /** Where util-linux's or busybox's `flock` may be, should PATH not have it. */
-const flockPrograms = ["flock", "/usr/bin/flock", "/bin/flock"];
+export const flockPrograms = ["flock", "/usr/bin/flock", "/bin/flock"];
 /** What `flock -n` exits with when someone else holds the lock. */
 const flockHeldStatus = 1;
 const lockHelperTimeoutMs = 5_000;

@@ -4,6 +4,8 @@ import * as z from "zod/mini";
 export const protocolVersion = "1.0";
 /** Longest line, its newline excluded, in bytes. */
 export const lineBytesMax = 1024 * 1024;
+/** Highest `id` of a request: beyond it JSON's numbers are not told apart. */
+export const requestIdMax = Number.MAX_SAFE_INTEGER;
 /** A client whose unread output passes this is cut off. Bytes. */
 export const clientQueueBytesMax = 4 * 1024 * 1024;
 export const clientsMaxDefault = 256;

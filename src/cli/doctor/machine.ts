@@ -1,8 +1,9 @@
 // The machine: programs that Loopr needs, and what becomes of a daemon when its user logs out.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { gitVersion } from "../../git/version.ts";
+import { flockPrograms } from "../../lib/file-lock.ts";
 import { build, version } from "../../lib/version.ts";
 import { probeSandbox } from "../../sandbox/probe.ts";
 import { fail, failed, ok, warn, type Finding } from "./finding.ts";
@@ -39,9 +40,9 @@ export async function checkSandbox(off: boolean): Promise<Finding> {
 }
 
 export function checkPrograms(env: Environment): Finding[] {
-  const lock = onPath("flock", env)
+  const lock = flockPrograms.some((program) => (isAbsolute(program) ? canRun(program) : onPath(program, env)))
     ? ok("flock", "found")
-    : fail("flock", "not on PATH", "install util-linux: the daemon's lock needs it");
+    : fail("flock", "not found", "install util-linux: the daemon's lock needs it");
   const search = onPath("rg", env)
     ? ok("ripgrep", "found")
     : warn("ripgrep", "not on PATH", "install ripgrep: without it the grep tool is slower");
@@ -49,14 +50,16 @@ export function checkPrograms(env: Environment): Finding[] {
 }
 
 function onPath(program: string, env: Environment): boolean {
-  return (env["PATH"] ?? "").split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory || ".", program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return (env["PATH"] ?? "").split(delimiter).some((directory) => canRun(join(directory || ".", program)));
+}
+
+function canRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** systemd may end the daemon when its user logs out (logind.conf(5)). `root`: where the system's files are. */

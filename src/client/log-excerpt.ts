@@ -1,0 +1,58 @@
+// The lines that a log has got since a moment, for people: those of an attempt, not of earlier ones.
+import * as z from "zod/mini";
+import { readFileSync, statSync } from "node:fs";
+import { plainLine } from "../lib/plain.ts";
+
+const linesMax = 20;
+const lineCharsMax = 300;
+
+export interface LogMark {
+  path: string;
+  inode: number | null;
+  bytes: number;
+}
+
+/** Where the log ends now. */
+export function markOf(path: string): LogMark {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return { path, inode: stats?.ino ?? null, bytes: stats?.size ?? 0 };
+}
+
+/** Names the log and shows the end of what was added to it. */
+export function excerptSince(mark: LogMark): string {
+  const lines = textSince(mark)
+    .split("\n")
+    .filter((line) => line !== "" && !/^\s+at /.test(line))
+    .slice(-linesMax)
+    .map(readable);
+  if (lines.length === 0) return `\n  log: ${mark.path} (nothing was added)`;
+  return [`\n  log: ${mark.path}, which got`, ...lines.map((line) => `    ${line}`)].join("\n");
+}
+
+function textSince({ path, inode, bytes }: LogMark): string {
+  try {
+    const content = readFileSync(path);
+    // A rotated or emptied file is new from its beginning.
+    const isSame = statSync(path).ino === inode && content.length >= bytes;
+    return content.subarray(isSame ? bytes : 0).toString("utf8");
+  } catch {
+    return "";
+  }
+}
+
+const LogRecord = z.object({ time: z.string(), level: z.string(), message: z.string() });
+
+function readable(line: string): string {
+  const text = recordText(line) ?? line;
+  return plainLine(text.length > lineCharsMax ? `${text.slice(0, lineCharsMax)}…` : text);
+}
+
+/** The fields stay in the file: of an error they hold its stack. */
+function recordText(line: string): string | null {
+  try {
+    const { time, level, message } = LogRecord.parse(JSON.parse(line));
+    return `${time.slice(11, 19)} ${level} ${message}`;
+  } catch {
+    return null;
+  }
+}

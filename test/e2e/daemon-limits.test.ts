@@ -1,0 +1,144 @@
+// What a daemon is short of, and what is asked of it that cannot be: said in a line, with the remedy.
+import { describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { program, withHome } from "../support/harness.ts";
+import { text, tool } from "../support/model-server.ts";
+import { goodGreet, withRuns } from "../support/runs.ts";
+import { wire } from "../support/wire.ts";
+
+const limitMs = 60_000;
+
+describe("few open files", () => {
+  for (const limit of [8, 12, 16, 20, 64]) {
+    test(
+      `ulimit -n ${limit}: the limit and the remedy are named`,
+      () =>
+        withHome(async (home) => {
+          const script = `ulimit -n ${limit}; exec '${program}' daemon start`;
+          const result = await home.exec("sh", ["-c", script], { deadlineMs: 20_000 });
+          expect(result.stderr).toContain(`only ${limit} files may be open at once`);
+          expect(result.stderr).toContain("hint: raise the limit: ulimit -n 1024");
+          expect(result.code).toBe(4);
+        }),
+      limitMs,
+    );
+  }
+
+  test(
+    "the limit of clients says when it comes from there",
+    () =>
+      withHome(async (home) => {
+        const script = `ulimit -n 100; exec '${program}' daemon start`;
+        expect((await home.exec("sh", ["-c", script])).code).toBe(0);
+        const socket = join(home.dir, "daemon.sock");
+        const clients = await Promise.all(Array.from({ length: 40 }, () => wire(socket)));
+        const late = await wire(socket);
+        const refused = await late.next((message) => message.id === 0);
+        expect(JSON.stringify(refused)).toContain("where 100 files may be open at once (ulimit -n)");
+        for (const client of [...clients, late]) client.close();
+      }),
+    limitMs,
+  );
+});
+
+test(
+  "a start that fails shows what this attempt logged, as text without stacks",
+  () =>
+    withHome(async (home) => {
+      await home.ok(["daemon", "start"]);
+      await home.ok(["daemon", "stop"]);
+      const log = join(home.dir, "logs", "daemon.log");
+      const old = { time: new Date(0).toISOString(), level: "error", message: "of long ago" };
+      appendFileSync(log, `${JSON.stringify(old)}\n`.repeat(30));
+      mkdirSync(join(home.dir, "daemon.sock"));
+      const result = await home.loopr(["daemon", "start"]);
+      expect(result.code).toBe(4);
+      expect(result.stderr).toContain(log);
+      expect(result.stderr).toMatch(/^ {4}\d\d:\d\d:\d\d error the daemon ended: /m);
+      expect(result.stderr).not.toContain("of long ago");
+      expect(result.stderr).not.toMatch(/\{"|\\n|^\s+at /m);
+      expect(readFileSync(log, "utf8")).toContain('"stack"');
+    }),
+  limitMs,
+);
+
+test(
+  "status names the socket that the daemon uses, not the one of our environment",
+  () =>
+    withHome(async (home) => {
+      await home.ok(["daemon", "start"]);
+      const env = { LOOPR_SOCKET: join(home.root, "elsewhere.sock") };
+      const status: unknown = JSON.parse(await home.ok(["daemon", "status", "--json"], { env }));
+      expect(status).toMatchObject({ state: "running", socket: join(home.dir, "daemon.sock") });
+    }),
+  limitMs,
+);
+
+test(
+  "requests that cannot be: numbers beyond 2^53-1, a project that is relative, a blank description",
+  () =>
+    withHome(async (home) => {
+      await home.ok(["daemon", "start"]);
+      const client = await wire(join(home.dir, "daemon.sock"));
+      for (const id of ["9007199254740992", "18446744073709551615"]) {
+        client.socket.write(`{"id":${id},"method":"ping"}\n`);
+        const refused = await client.next((message) => message.id === 0);
+        expect(refused).toMatchObject({ error: { code: -32700 } });
+        expect(JSON.stringify(refused)).toContain("9007199254740991");
+      }
+      client.socket.write('{"id":9007199254740991,"method":"ping"}\n');
+      await client.next((message) => message.id === Number.MAX_SAFE_INTEGER);
+
+      const { dir } = home.repository();
+      const relative = await client.call("loop.create_plan", { description: "x", project: "some/where" });
+      expect(relative.error).toMatchObject({ code: -32602, data: { parameter: "project" } });
+      const blank = await client.call("loop.create_plan", { description: " \n\t", project: dir });
+      expect(blank.error).toMatchObject({ code: -32602, data: { parameter: "description" } });
+      client.close();
+    }),
+  limitMs,
+);
+
+test(
+  "metrics.get counts the tools by name",
+  () =>
+    withRuns(
+      [
+        [
+          tool("write_file", { path: "greet.sh", content: goodGreet }),
+          tool("read_file", { path: "greet.sh" }),
+          tool("read_file", { path: "missing.sh" }),
+        ],
+        [text("Done.")],
+      ],
+      async ({ home, loopr }) => {
+        const args = ["run", "--depth", "code", "--check", "sh test.sh", "Greet", "--yes"];
+        expect(await loopr(args)).toMatchObject({ code: 0 });
+        const client = await wire(join(home.dir, "daemon.sock"));
+        const { result } = await client.call("metrics.get");
+        const time = expect.any(Number) as number;
+        expect(result).toMatchObject({
+          tools: {
+            write_file: { count: 1, failed: 0, total_ms: time, max_ms: time },
+            read_file: { count: 2, failed: 1, total_ms: time, max_ms: time },
+          },
+        });
+        client.close();
+      },
+    ),
+  limitMs,
+);
+
+test(
+  "doctor looks for flock where the daemon does: a PATH without it is no obstacle to either",
+  () =>
+    withHome(async (home) => {
+      const env = { PATH: home.root };
+      await home.ok(["daemon", "start"], { env });
+      const { stdout } = await home.loopr(["doctor", "--json"], { env });
+      const { checks } = JSON.parse(stdout) as { checks: { name: string }[] };
+      expect(JSON.stringify(checks.find(({ name }) => name === "flock"))).toContain('"ok"');
+    }),
+  limitMs,
+);
