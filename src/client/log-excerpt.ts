@@ -14,8 +14,12 @@ export interface LogMark {
 
 /** Where the log ends now. */
 export function markOf(path: string): LogMark {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return { path, inode: stats?.ino ?? null, bytes: stats?.size ?? 0 };
+  try {
+    const { ino, size } = statSync(path);
+    return { path, inode: ino, bytes: size };
+  } catch {
+    return { path, inode: null, bytes: 0 }; // None yet, or not to be had: the daemon says what is wrong there.
+  }
 }
 
 /** Names the log and shows the end of what was added to it. */
@@ -26,7 +30,7 @@ export function excerptSince(mark: LogMark): string {
     .slice(-linesMax)
     .map(readable);
   if (lines.length === 0) return `\n  log: ${mark.path} (nothing was added)`;
-  return [`\n  log: ${mark.path}, which got`, ...lines.map((line) => `    ${line}`)].join("\n");
+  return [`\n  log: ${mark.path}, which ends with`, ...lines.map((line) => `    ${line}`)].join("\n");
 }
 
 function textSince({ path, inode, bytes }: LogMark): string {

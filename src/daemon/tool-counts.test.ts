@@ -15,6 +15,7 @@ function job(tool?: JobRequest["tool"]): JobRequest {
     max_output_bytes: 1,
     sandboxed: true,
     net: false,
+    unix_sockets: false,
     write: [],
     read: [],
     deny: [],
