@@ -2,16 +2,21 @@
 import { LooprError, systemCode } from "./lib/errors.ts";
 import { writeOut } from "./lib/stdio.ts";
 
+/** What a client starts a daemon with (client/spawn.ts). It does not wait for the command line to be loaded. */
+const daemonWords = ["daemon", "start", "--foreground", "--readiness-fd"];
+
 async function run(argv: string[]): Promise<number> {
   if (argv[0] === "runner") {
     const { runnerMain } = await import("./runner/main.ts");
     await runnerMain(argv.slice(1));
     return 0;
   }
+  const runDaemon = async (readinessFd: number | null) =>
+    (await import("./daemon/main.ts")).runDaemon({ readinessFd });
+  const inherited = daemonWords.every((word, index) => argv[index] === word) ? Number(argv.at(-1)) : 0;
+  if (inherited > 2) return runDaemon(inherited);
   const { main } = await import("./cli/program.ts");
-  return main(argv, {
-    runDaemon: async (options) => (await import("./daemon/main.ts")).runDaemon(options),
-  });
+  return main(argv, { runDaemon: () => runDaemon(null) });
 }
 
 process.on("uncaughtException", (error) => {

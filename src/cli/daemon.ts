@@ -8,9 +8,7 @@ import type { Action, Roles } from "./program.ts";
 
 export function daemonStart(roles: Roles): Action {
   return async (context, _args, options) => {
-    if (options["foreground"] === true) {
-      return roles.runDaemon({ readinessFd: readinessFdOf(options["readinessFd"]) });
-    }
+    if (options["foreground"] === true) return roles.runDaemon();
     await start(context);
     return exitCodes.done;
   };
@@ -75,13 +73,6 @@ function stopOptions(context: CliContext) {
 
 function dialOptions() {
   return { env: process.env, name: "cli", credentials: credentialsFrom(process.env) };
-}
-
-function readinessFdOf(option: unknown): number | null {
-  if (option === undefined) return null;
-  const fd = Number(option);
-  if (Number.isInteger(fd) && fd > 2) return fd;
-  throw new LooprError("usage", "--readiness-fd wants the number of an inherited descriptor over 2");
 }
 
 function pidOf(pid: number | null): string {

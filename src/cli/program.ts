@@ -1,6 +1,6 @@
 // The command line: every command with its options. A command's code is imported only when it is chosen,
 // so that the others cost the start nothing.
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { resolve } from "node:path";
 import { version, build } from "../lib/version.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -22,7 +22,7 @@ const outputFor = (json: boolean) => ({
 /** What the command line can turn into, handed in so that it need not know the daemon. */
 export interface Roles {
   /** Runs the daemon in this process until it is stopped; its failures have been reported. */
-  runDaemon(options: { readinessFd: number | null }): Promise<number>;
+  runDaemon(): Promise<number>;
 }
 
 /** Runs the command line and returns the exit code. */
@@ -107,8 +107,7 @@ export function createProgram(onExit: (code: number) => void, roles: Roles, json
     daemon
       .command("start")
       .description("start in the background; returns when it answers")
-      .option("-f, --foreground", "run in this process")
-      .addOption(new Option("--readiness-fd <fd>").hideHelp()),
+      .option("-f, --foreground", "run in this process"),
     async () => (await import("./daemon.ts")).daemonStart(roles),
   );
   does(

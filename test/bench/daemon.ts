@@ -8,7 +8,7 @@ import { median, printComparisons, quantile, type Comparison } from "./compare.t
 import { listeners, open, pipelinedPerSecond, roundTripsUs } from "./load.ts";
 import { samplesOf, timed } from "./measure.ts";
 import { rivals, type Rival } from "./rivals.ts";
-import { memoryMb, settledMemoryMb } from "./programs.ts";
+import { memoryMb } from "./programs.ts";
 import { Wire } from "./wire.ts";
 
 const coldSamples = 15;
@@ -25,6 +25,7 @@ const eventSamples = 20;
 const eventPauseMs = 100;
 const idleMs = 30_000;
 const memoryPings = 1_000_000;
+const memoryPauseMs = 300;
 
 export async function daemonSuite(): Promise<void> {
   await withHome(async (home) => {
@@ -168,36 +169,34 @@ async function atRest(home: Home, bare: BareServer, others: Rival[]): Promise<Co
   }));
 }
 
+/**
+ * How much memory a server holds changes by some 10 MB with where its garbage collector stands: medians of
+ * several looks are compared.
+ */
 async function memory(home: Home, bare: BareServer, others: Rival[]): Promise<Comparison[]> {
-  const daemon = home.daemonPid() ?? 0;
-  const servers = [
-    { path: socketOf(home), pid: daemon },
-    { path: bare.socket, pid: bare.pid },
-  ];
-  const figures: { before: number; after: number }[] = [];
-  for (const { path, pid } of servers) {
-    const before = await settledMemoryMb(pid);
-    for (let sent = 0; sent < memoryPings; sent += pipelinedInBlock) {
-      await pipelinedPerSecond(path, pipelinedInBlock);
+  const held = async (path: string, pid: number) => {
+    const looks: number[] = [];
+    for (let sent = 0; sent < memoryPings; sent += pipelinedInBlock / 2) {
+      await pipelinedPerSecond(path, pipelinedInBlock / 2);
+      await sleep(memoryPauseMs);
+      looks.push(memoryMb(pid));
     }
-    figures.push({ before, after: await settledMemoryMb(pid) });
-  }
-  const [loopr, yardstick] = figures.map(({ before, after }) => ({ before, grown: after - before }));
+    const quarter = looks.length / 4;
+    return { before: median(looks.slice(0, quarter)), after: median(looks.slice(-quarter)) };
+  };
+  const loopr = await held(socketOf(home), home.daemonPid() ?? 0);
+  const yardstick = await held(bare.socket, bare.pid);
+  const during = `while ${memoryPings.toLocaleString("en")} pings are answered`;
   return [
-    { name: "loopr daemon", value: loopr?.before ?? Number.NaN, unit: "MB", note: "after the pings above" },
+    { name: `loopr daemon, ${during}`, value: loopr.after, unit: "MB" },
     {
-      name: `and ${memoryPings.toLocaleString("en")} pings later, grown by`,
-      value: loopr?.grown ?? Number.NaN,
+      name: "and more than at their start",
+      value: loopr.after - loopr.before,
       unit: "MB",
       target: { of: "value", most: 10 },
     },
-    {
-      name: "bare server",
-      value: yardstick?.before ?? Number.NaN,
-      unit: "MB",
-      note: "after the pings above",
-    },
-    { name: "and as many pings later, grown by", value: yardstick?.grown ?? Number.NaN, unit: "MB" },
+    { name: "bare server, the same", value: yardstick.after, unit: "MB" },
+    { name: "and more than at their start", value: yardstick.after - yardstick.before, unit: "MB" },
     ...others.map(({ name, serverPid }) => ({
       name: `${name}'s server`,
       value: memoryMb(serverPid),
