@@ -68,6 +68,7 @@ export async function startTelling(
   session.comeBack = `loopr watch ${short(id)}`;
   const style = styleOf(context, ports.env);
   const screen = createScreen(context, style, ports.now);
+  session.tell = (text) => screen.note(text);
   const narrator = new Narrator({ style, short, now: ports.now, output: context.verbose, progress: false });
   const follow = await Follow.start(session.client, {
     id,

@@ -9,6 +9,7 @@ function screenOn(terminal: boolean) {
   const written: string[] = [];
   const context = testContext();
   context.say = (text) => written.push(`${text}\n`);
+  context.note = (text) => written.push(`note ${text}\n`);
   const write = (text: string) => void written.push(text);
   const screen = createScreen(context, style, () => 0, terminal ? { write, columns: 20 } : null);
   return { screen, written };
@@ -32,6 +33,20 @@ describe("the status line", () => {
       `${erase}| a status far too…`,
       erase,
       "after\n",
+    ]);
+  });
+
+  test("gives way to a note on stderr, and comes back below it", () => {
+    const { screen, written } = screenOn(true);
+    screen.status("planning");
+    screen.note("reconnecting");
+    screen.close();
+    expect(written).toEqual([
+      `${erase}| planning (0 ms)`,
+      erase,
+      "note reconnecting\n",
+      `${erase}| planning (0 ms)`,
+      erase,
     ]);
   });
 

@@ -5,6 +5,8 @@ import { cutColumns } from "../lib/plain.ts";
 import type { CliContext } from "./context.ts";
 
 export interface Screen {
+  /** A line on stderr, above the status. */
+  note: (text: string) => void;
   line: (text: string) => void;
   /** What is going on right now; empty: nothing. The time since `since` is shown beside it. */
   status: (text: string) => void;
@@ -33,7 +35,7 @@ function statusTerminal(): Terminal | null {
 }
 
 export function createScreen(
-  context: Pick<CliContext, "say">,
+  context: Pick<CliContext, "say" | "note">,
   style: Style,
   now: () => number,
   terminal: Terminal | null = statusTerminal(),
@@ -69,6 +71,11 @@ export function createScreen(
   };
   return {
     line,
+    note: (text) => {
+      erase();
+      context.note(text);
+      draw();
+    },
     asking: async (question) => {
       erase();
       held = [];

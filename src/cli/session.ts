@@ -13,6 +13,8 @@ export interface Session {
   readonly client: Client;
   /** The command that brings a person back who leaves now; null while there is nothing to come back to. */
   comeBack: string | null;
+  /** Progress of the connection, where it does not run into what else is on the screen. */
+  tell: (text: string) => void;
   /** What else a person who leaves now should know. */
   left: string | null;
   /** Its output is a stream that Ctrl-C ends as intended: no document says that it was interrupted. */
@@ -29,7 +31,12 @@ export async function withSession(
   const stopped = deferred<never>();
   const stopListening = ports.onInterrupt(() => stopped.reject(interrupted()));
   let client: Client | null = null;
-  const session: Omit<Session, "client"> = { comeBack: null, left: null, isStream: false };
+  const session: Omit<Session, "client"> = {
+    comeBack: null,
+    left: null,
+    isStream: false,
+    tell: (text) => context.note(text),
+  };
   const connectAndWork = async () => {
     const { keyEnv } = await ports.personal(context.config);
     client = await ports.connect({
@@ -37,7 +44,7 @@ export async function withSession(
       autoStart: true,
       name: "cli",
       env: keyEnv,
-      onProgress: unlessRepeated((text) => context.note(text)),
+      onProgress: unlessRepeated((text) => session.tell(text)),
     });
     return await work(Object.assign(session, { client }));
   };

@@ -81,6 +81,7 @@ async function watchOne(
   const { loop: found, loops, short } = await resolveLoop(client, typed, style);
   session.comeBack = `loopr watch ${short(found.id)}`;
   const screen = createScreen(context, style, ports.now, context.json ? null : undefined);
+  session.tell = (text) => screen.note(text);
   const narrator = new Narrator({ style, short, now: ports.now, output: true, progress: true });
   for (const loop of loops) narrator.learn(loop);
   // As events, how it stands comes first: of what has ended already there will be no other.

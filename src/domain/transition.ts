@@ -67,10 +67,14 @@ export function transition(loop: Loop, event: LoopEvent): Transition {
   if (!from.includes(loop.status)) {
     return {
       kind: "refusal",
-      message: `${loop.loop_type} ${loop.id} is ${loop.status}; to ${verbs[event.kind]} it, it has to be ${from.join(" or ")}`,
+      message: `${loop.loop_type} ${loop.id} is ${words(loop.status)}; to ${verbs[event.kind]} it, it has to be ${from.map(words).join(" or ")}`,
     };
   }
   return next(loop, event);
+}
+
+function words(status: LoopStatus): string {
+  return status.replaceAll("_", " ");
 }
 
 const verbs: Readonly<Record<LoopEvent["kind"], string>> = {

@@ -16,7 +16,7 @@ export function requireMergeable(root: Loop): void {
   throw new LooprError(
     "invalid_state",
     `run ${root.id} is ${root.run_state ?? root.status}; to merge it, it has to be verified`,
-    `loopr status ${root.id} shows what it waits for`,
+    `loopr status ${root.id} shows how it stands`,
   );
 }
 

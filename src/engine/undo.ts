@@ -31,7 +31,7 @@ export function requireUndoable(root: Loop, run: Run): void {
   throw new LooprError(
     "invalid_state",
     `run ${root.id} is ${root.run_state ?? root.status}; to undo it, it has to be merged`,
-    `loopr status ${root.id} shows what it waits for`,
+    `loopr status ${root.id} shows how it stands`,
   );
 }
 
