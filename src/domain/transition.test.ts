@@ -72,7 +72,8 @@ describe("transition", () => {
         const result = transition(loopRecord({ status }), event);
         if (expected === undefined) {
           expect(result.kind).toBe("refusal");
-          if (result.kind === "refusal") expect(result.message).toContain(`is ${status.replaceAll("_", " ")}`);
+          if (result.kind === "refusal")
+            expect(result.message).toContain(`is ${status.replaceAll("_", " ")}`);
         } else {
           expect(result.kind === "next" ? result.status : result).toBe(expected);
         }
