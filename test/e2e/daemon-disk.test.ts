@@ -262,7 +262,7 @@ describe("a start that fails", () => {
         const log = join(home.dir, "logs/daemon.log");
         expect(result.stderr).toMatch(/^error: the daemon could not be started: .*loopr\.db/);
         expect(result.stderr).toContain(`log: ${log}, which ends with`);
-        expect(result.stderr).toContain(' error the daemon ended: ');
+        expect(result.stderr).toContain(" error the daemon ended: ");
         expect(readFileSync(join(home.dir, "loopr.db"), "utf8")).toBe(garbage);
         const json = await home.loopr(["daemon", "start", "--json"]);
         expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: "daemon_start_failed" } });
