@@ -14,7 +14,7 @@ const descriptions: Readonly<Record<string, string>> = {
   "validation.new_tests_must_fail_on_base":
     "Whether new tests have to make the check fail on the code as it was before: a test that passes without the change would not notice its absence. Where the check failed there already, this says nothing.",
   "protected.on_change":
-    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it.",
+    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`.",
   "worktree.setup":
     "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
   "git.target": "The branch to merge onto. Null: the one checked out when the run is created.",

@@ -42,7 +42,7 @@ export async function conclude(
   try {
     let mayMerge = options.mayAsk && !options.mayStayUnmerged;
     for (;;) {
-      await follow.until(() => isSettled(follow.loop) && !(options.approved && isAtGate(follow.loop)));
+      await follow.until(() => isSettled(follow.loop) && !(options.approved && isAtPlanGate(follow.loop)));
       if (options.mayAsk && isAtGate(follow.loop)) {
         if ((await askAtGate(question)) === "go_on") continue;
       } else if (mayMerge && follow.loop.run_state === "verified" && !follow.loop.failure) {
@@ -92,6 +92,10 @@ export async function startTelling(
   };
 }
 
+function isAtPlanGate(root: Loop): boolean {
+  return isAtGate(root) && root.waiting_for === "approval";
+}
+
 function isAtGate(root: Loop): boolean {
   return shownState(root) === "awaiting_approval";
 }
@@ -113,7 +117,7 @@ export function showOutcome(
 ): number {
   const { short, warnings } = options;
   const exitCode = exitCodeOfRun(outcome.root, outcome.failure, options.mayStayUnmerged);
-  const error = exitCode === exitCodes.done ? null : errorOf(outcome, short(outcome.root.id));
+  const error = exitCode === exitCodes.done ? null : errorOf(outcome, short);
   if (context.json) {
     context.print(outcomeDocument(outcome, { warnings, error }));
     return exitCode;
@@ -141,12 +145,21 @@ function nextStep(outcome: Outcome, id: string, cwd: string): string {
 }
 
 /** Why the exit code is not 0, and the command to run. */
-function errorOf(outcome: Outcome, id: string): LooprError {
+function errorOf(outcome: Outcome, short: (id: string) => string): LooprError {
   const { root, failure, waiting } = outcome;
+  const id = short(root.id);
+  const asking = outcome.loops.find(({ waiting_for }) => waiting_for === "protected");
   const say = (code: string, message: string, hint: string) =>
     new LooprError(failure?.code ?? code, failure?.message ?? message, failure?.hint || hint);
   switch (shownState(root)) {
     case "awaiting_approval":
+      if (asking) {
+        return say(
+          "awaiting_approval",
+          `${short(asking.id)} passes only with changes to protected files: ${(asking.context.asked ?? []).map(plainLine).join(", ")}`,
+          `loopr status ${short(asking.id)} shows them; loopr approve ${short(asking.id)} lets them stand, loopr reject ${short(asking.id)} sends them back`,
+        );
+      }
       return say(
         "awaiting_approval",
         "the plan waits for approval",

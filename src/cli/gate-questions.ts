@@ -34,7 +34,8 @@ const gateChoices = [
 /** Shows the plan that waits, and does what the person says. */
 export async function askAtGate(question: Question): Promise<Answer> {
   const { ports, client, follow, screen, style } = question;
-  const { id } = follow.loop;
+  const asking = follow.loops.find(({ waiting_for }) => waiting_for === "protected") ?? follow.loop;
+  const { id } = asking;
   screen.status("");
   const preview = await client.call("plan.get_preview", { id });
   screen.line("");
@@ -44,7 +45,11 @@ export async function askAtGate(question: Question): Promise<Answer> {
 
   const withdrawn = withdrawnWhen(follow, () => shownState(follow.loop) !== "awaiting_approval");
   const answer = await screen.asking(() =>
-    ports.ask.choice("This plan waits for you:", [...gateChoices], withdrawn),
+    ports.ask.choice(
+      asking.waiting_for === "protected" ? "This change waits for you:" : "This plan waits for you:",
+      [...gateChoices],
+      withdrawn,
+    ),
   );
   if (withdrawn.aborted) {
     screen.line("the plan was decided upon elsewhere");

@@ -197,6 +197,7 @@ export class Narrator {
 export function waitingText(loop: Pick<Loop, "waiting_for">): string {
   const words: Readonly<Record<string, string>> = {
     approval: "waiting for approval",
+    protected: "waiting for your decision about protected files",
     credentials: "waiting for credentials",
     budget: "a bound is reached",
     model: "the model cannot be reached",

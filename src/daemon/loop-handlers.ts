@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Git, Store } from "../engine/ports.ts";
 import type { Loop } from "../domain/loop.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
+import { askedText, diffOfFiles } from "../engine/asked.ts";
 import { renderArtifact } from "../engine/artifacts.ts";
 import { LooprError } from "../lib/errors.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
@@ -82,7 +83,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       "loop.output": ({ id, iteration }) => outputOf(needs, ledger.loop(id), iteration ?? null),
     }),
     ...answered({
-      "plan.get_preview": ({ id }) => preview(needs, ledger.loop(id)),
+      "plan.get_preview": async ({ id }) => (await question(needs, id)) ?? preview(needs, ledger.loop(id)),
       "plan.approve": ({ id }) => ({ approved: true, specs_spawned: engine.approve(id) }),
       "plan.reject": ({ id, reason }) => {
         engine.reject(id, reason ?? "");
@@ -116,6 +117,16 @@ async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promi
         (!params.type || loop.loop_type === params.type),
     )
     .sort((a, b) => b.updated_at - a.updated_at);
+}
+
+/** What a code loop asks about, with the diff; null where it asks nothing. */
+async function question(needs: LoopHandlerNeeds, id: string): Promise<Result<"plan.get_preview"> | null> {
+  const loop = needs.engine.ledger.loop(id);
+  const { asked } = loop.context;
+  if (!asked || loop.status !== "awaiting_approval") return null;
+  const { diff } = await diffOf(needs, loop);
+  const content = `${askedText(loop, asked)}\n\`\`\`diff\n${diffOfFiles(diff, asked)}\`\`\`\n`;
+  return { id, content, specs: [], status: loop.status };
 }
 
 function preview(needs: LoopHandlerNeeds, loop: Loop): Result<"plan.get_preview"> {

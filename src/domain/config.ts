@@ -15,7 +15,7 @@ export const Config = z.strictObject({
     /** Has a default of its own: stored runs of an older version do not have it. */
     new_tests_must_fail_on_base: z._default(z.boolean(), false),
   }),
-  protected: z.strictObject({ on_change: z.enum(["refuse", "allow"]) }),
+  protected: z.strictObject({ on_change: z.enum(["refuse", "ask", "allow"]) }),
   worktree: z.strictObject({ setup: z.nullable(z.string()) }),
   git: z.strictObject({
     target: z.nullable(z.string()),

@@ -60,6 +60,8 @@ export const LoopContext = z.object({
   feedback: z.array(z.object({ iteration: z.number(), layer: z.string(), text: z.string() })),
   /** For a paused loop: the status that it goes back to. */
   paused_from: z.nullable(LoopStatus),
+  /** The protected files whose change a person is asked about; null or absent where none is. */
+  asked: z.optional(z.nullable(z.array(z.string()))),
   /** Set once the work is in the run's branch: the commit there. */
   integrated_commit: z.nullable(z.string()),
   /** How many times the integration queue sent this loop back. */

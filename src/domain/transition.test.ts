@@ -7,6 +7,7 @@ const failure = { code: "x", message: "y", hint: "" };
 const samples: Record<LoopEvent["kind"], LoopEvent> = {
   start: { kind: "start" },
   pass: { kind: "pass" },
+  ask: { kind: "ask", files: ["a_test.go"] },
   approve: { kind: "approve" },
   iterate: { kind: "iterate" },
   reject: { kind: "reject", reason: "no" },
@@ -33,6 +34,7 @@ const table: Record<LoopStatus, Partial<Record<LoopEvent["kind"], LoopStatus>>> 
   },
   running: {
     pass: "complete",
+    ask: "awaiting_approval",
     fail: "failed",
     stall: "stalled",
     pause: "paused",

@@ -10,6 +10,8 @@ export type LoopEvent =
   | { kind: "start" }
   /** Its validation passed. A plan then waits for the person; everything else is complete. */
   | { kind: "pass" }
+  /** It passes only with changed protected files, and a person decides (`protected.on_change: ask`). */
+  | { kind: "ask"; files: string[] }
   | { kind: "approve" }
   | { kind: "iterate" }
   | { kind: "reject"; reason: string }
@@ -37,6 +39,7 @@ export type Transition =
 const accepted: Readonly<Record<LoopEvent["kind"], readonly LoopStatus[]>> = {
   start: ["pending"],
   pass: ["running"],
+  ask: ["running"],
   approve: ["awaiting_approval"],
   iterate: ["awaiting_approval"],
   reject: ["awaiting_approval"],
@@ -80,6 +83,7 @@ function words(status: LoopStatus): string {
 const verbs: Readonly<Record<LoopEvent["kind"], string>> = {
   start: "start",
   pass: "complete",
+  ask: "ask about",
   approve: "approve",
   iterate: "iterate",
   reject: "reject",
@@ -110,10 +114,17 @@ function next(loop: Loop, event: LoopEvent): Transition {
       return loop.loop_type === "plan"
         ? to("awaiting_approval", [], { waiting_for: "approval" })
         : to("complete", loop.loop_type === "code" ? ["integrate"] : ["spawn_children"]);
+    case "ask":
+      return to("awaiting_approval", [], {
+        waiting_for: "protected",
+        context: { ...context, asked: event.files },
+      });
     case "approve":
-      return to("complete", ["spawn_children"]);
+      return loop.loop_type === "code"
+        ? to("complete", ["integrate"], { context: { ...context, asked: null } })
+        : to("complete", ["spawn_children"]);
     case "iterate":
-      return to("running", ["run_task"]);
+      return to("running", ["run_task"], { context: { ...context, asked: null } });
     case "reject":
       return to("failed", ["clean_up"], {
         failure: {
@@ -137,7 +148,7 @@ function next(loop: Loop, event: LoopEvent): Transition {
       const back = loop.status === "paused" ? (context.paused_from ?? "pending") : "pending";
       return to(back, ["schedule"], {
         failure: null,
-        waiting_for: back === "awaiting_approval" ? "approval" : null,
+        waiting_for: back === "awaiting_approval" ? (context.asked ? "protected" : "approval") : null,
         context: { ...context, paused_from: null, failures: [] },
       });
     }
@@ -186,7 +197,7 @@ function stateOfDescendants(loops: readonly Loop[]): RunState {
   const childrenOf = (id: string) => loops.filter((loop) => loop.parent_id === id);
   const done = (loop: Loop) => isDone(loop, childrenOf);
   const canMove = (loop: Loop): boolean => {
-    if (["running", "rebasing", "awaiting_approval"].includes(loop.status)) return true;
+    if (["running", "rebasing"].includes(loop.status)) return true;
     if (loop.status === "complete")
       return loop.loop_type === "code" && loop.context.integrated_commit === null;
     if (loop.status !== "pending") return false;
@@ -200,7 +211,7 @@ function stateOfDescendants(loops: readonly Loop[]): RunState {
   const live = loops.filter((loop) => loop.status !== "invalidated");
   if (live.every((loop) => loop.status === "complete")) return "integrating";
   if (live.some(canMove)) return "executing";
-  for (const state of ["paused", "stalled", "failed", "cancelled"] as const) {
+  for (const state of ["awaiting_approval", "paused", "stalled", "failed", "cancelled"] as const) {
     if (live.some((loop) => loop.status === state)) return state;
   }
   return "failed";

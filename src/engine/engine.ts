@@ -5,6 +5,7 @@ import type { Run } from "../domain/run.ts";
 import { schedule, type ScheduleLimits } from "../domain/schedule.ts";
 import type { Effect, LoopEvent } from "../domain/transition.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { askedText } from "./asked.ts";
 import { childrenOf, renderArtifact } from "./artifacts.ts";
 import { granted } from "./bounds.ts";
 import { Ledger, type Extra } from "./ledger.ts";
@@ -165,6 +166,10 @@ export class Engine {
       if (loop.status === "running") this.#interrupt(loop);
       return;
     }
+    if (end.kind === "ask") {
+      this.#asked(id, end.files);
+      return;
+    }
     const event: LoopEvent = end;
     if (end.kind !== "pause") await this.#integrator.cleanBefore(this.ledger.loop(id), event);
     if (this.ledger.loop(id).status !== "running") return; // a person was quicker
@@ -196,6 +201,21 @@ export class Engine {
     if (this.ledger.run(loop.root_id).approve) this.approve(id);
   }
 
+  /** The loop waits until a person has decided about the protected files that it changed. */
+  #asked(id: string, files: string[]): void {
+    const loop = this.ledger.loop(id);
+    if (loop.status !== "running") return; // a person was quicker
+    const data = { id, content: askedText(loop, files), specs: [] };
+    this.ledger.apply(
+      id,
+      { kind: "ask", files },
+      {
+        patch: { progress: `passes only with changed protected files: ${files.join(", ")}` },
+        change: { events: [{ event: "plan.awaiting_approval", loop_id: id, root_id: loop.root_id, data }] },
+      },
+    );
+  }
+
   #withChildren(loop: Loop): Extra {
     return loop.loop_type === "code" ? {} : { created: childrenOf(this.parts, loop) };
   }
@@ -210,6 +230,7 @@ export class Engine {
   /** Returns how many children were made. */
   approve(id: string): number {
     const loop = this.ledger.loop(id);
+    if (loop.context.asked) return this.#allow(loop, loop.context.asked);
     if (loop.status !== "awaiting_approval") this.ledger.apply(id, { kind: "approve" }); // refuses, saying why
     const created = childrenOf(this.parts, loop);
     const data = { id, specs_spawned: created.length };
@@ -226,7 +247,42 @@ export class Engine {
     return created.length;
   }
 
+  /** The person lets the loop change these protected files: its work passes as it is. */
+  #allow(loop: Loop, files: string[]): number {
+    const { id, context, root_id } = loop;
+    const record = this.parts.store.iterations(id).at(-1);
+    const passed = { outcome: "passed", feedback: null } as const;
+    this.#perform(
+      this.ledger.apply(
+        id,
+        { kind: "approve" },
+        {
+          patch: {
+            progress: "passed, with your permission",
+            context: { ...context, may_change: [...context.may_change, ...files] },
+          },
+          change: {
+            iterations: record ? [{ ...record, ...passed }] : [],
+            events: [{ event: "plan.approved", loop_id: id, root_id, data: { id, specs_spawned: 0 } }],
+          },
+        },
+      ),
+    );
+    return 0;
+  }
+
+  /** A plan has failed with that; a question about protected files goes back to its loop as feedback. */
   reject(id: string, reason: string): void {
+    const { asked } = this.ledger.loop(id).context;
+    if (asked) {
+      const why = reason ? `: ${reason}` : "";
+      this.iterate(
+        id,
+        `A person has refused your changes to ${asked.join(", ")}${why}. The check passes only with them. ` +
+          "Put these files back as they were and make the code pass them.",
+      );
+      return;
+    }
     const events = [
       { event: "plan.rejected", loop_id: id, root_id: this.ledger.loop(id).root_id, data: { id, reason } },
     ];

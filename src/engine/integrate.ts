@@ -117,6 +117,7 @@ async function validate(
       feedback: "",
       checks: accepted.checks,
       protectedChanged: accepted.protected_changed,
+      asks: [],
     };
   } else {
     parts.ledger.update(loop.id, { progress: "integrating: running the check on the run's branch" });

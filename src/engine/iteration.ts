@@ -20,6 +20,8 @@ export interface IterationEnd {
   passed: boolean;
   layer: string;
   feedback: string;
+  /** Protected files that a person is asked about. */
+  asks?: string[];
   /** The model goes round in circles: another iteration would, too. */
   stuck?: string;
   record: Partial<IterationRecord>;
@@ -265,6 +267,7 @@ async function validate(
     passed: verdict.passed,
     layer: verdict.layer,
     feedback: verdict.feedback,
+    asks: verdict.asks,
     record: {
       ...usage,
       commit: commit.commit,

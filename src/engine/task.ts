@@ -14,6 +14,8 @@ import type { Workspace } from "./workspace.ts";
 
 export type TaskEnd =
   | { kind: "pass" }
+  /** `feedback`: what the loop is told where the person refuses. */
+  | { kind: "ask"; files: string[]; feedback: string }
   | { kind: "fail"; failure: Failure }
   | { kind: "stall"; failure: Failure }
   | { kind: "pause"; waitingFor: string; failure: Failure }
@@ -130,6 +132,12 @@ async function iterations(
         context: { ...ledger.loop(id).context, running_ms: runningMs() },
       });
       return { kind: "pass" };
+    }
+    if (end.asks && end.asks.length > 0) {
+      const { feedback, layer } = end;
+      finishRecord(parts, id, iteration, { ...end.record, outcome: "failed", layer, feedback });
+      ledger.update(id, { context: { ...ledger.loop(id).context, running_ms: runningMs() } });
+      return { kind: "ask", files: end.asks, feedback };
     }
     const stalled = noteFailure(parts, id, iteration, end, runningMs());
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };

@@ -16,6 +16,8 @@ export interface Verdict {
   feedback: string;
   checks: CheckResult[];
   protectedChanged: string[];
+  /** A person decides about the change of these protected files; empty where nobody is asked. */
+  asks: string[];
 }
 
 export interface Work {
@@ -42,7 +44,14 @@ interface Judging {
 
 export async function judge(workspace: Workspace, work: Work, checks: Checks): Promise<Verdict> {
   const { repository, run } = workspace;
-  const verdict: Verdict = { passed: false, layer: "format", feedback: "", checks: [], protectedChanged: [] };
+  const verdict: Verdict = {
+    passed: false,
+    layer: "format",
+    feedback: "",
+    checks: [],
+    protectedChanged: [],
+    asks: [],
+  };
   const changes = await repository.changes(work.base, work.commit);
   if (changes.length === 0) {
     return { ...verdict, feedback: nothingChanged(work.ignored ?? []) };
@@ -81,7 +90,7 @@ function nothingChanged(ignored: readonly string[]): string {
   );
 }
 
-type Refused = Pick<Verdict, "layer" | "feedback">;
+type Refused = Pick<Verdict, "layer" | "feedback"> & Partial<Pick<Verdict, "asks" | "protectedChanged">>;
 
 /** The check on the work as it was committed. */
 async function candidate(command: string, judging: Judging): Promise<Refused | null> {
@@ -109,9 +118,14 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   const second = classes.allowed.length > 0 ? ran : counted(ran, work.baseline);
   verdict.checks.push(second);
   const noVerdict = second.ending === "zero_tests" && work.baseline.hadNoTests;
-  if (second.passed || noVerdict || workspace.run.config.protected.on_change === "allow") return null;
+  const { on_change } = workspace.run.config.protected;
+  if (second.passed || noVerdict || on_change === "allow") return null;
   return {
     layer: "protected",
+    ...(on_change === "ask" && {
+      asks: paths,
+      protectedChanged: [...paths, ...classes.allowed].sort(),
+    }),
     feedback:
       `The check passes only with your changes to existing tests or their configuration, or with new files that can change what other tests do (${paths.join(", ")}). ` +
       "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +

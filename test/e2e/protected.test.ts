@@ -142,3 +142,58 @@ describe("validation.new_tests_must_fail_on_base", () => {
     );
   });
 });
+
+describe("protected.on_change: ask", () => {
+  const asking = { ...files, ".loopr.yml": "protected: { on_change: ask }\n" };
+
+  test("without a terminal: exit 6; approved, the work is merged as it is", async () => {
+    await withRuns(
+      [rename, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const result = await loopr(["run", ...code, "Rename", "--yes", "--json"]);
+        expect(result.code).toBe(6);
+        expect(json(result)).toMatchObject({ run_state: "awaiting_approval", waiting_for: "protected" });
+        const id = String(json(result)["id"]);
+        const shown = (await loopr(["status", id])).stdout;
+        expect(shown).toContain("hello_test.sh");
+        expect(shown).toContain('+[ "$(sh greet.sh)"');
+        expect(await loopr(["approve", id])).toMatchObject({ code: 0 });
+        expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
+        expect(repo.read("hello_test.sh")).toContain("greet.sh");
+        const document = json(await loopr(["evidence", id, "--json"]));
+        expect(document).toMatchObject({ run_state: "merged", protected_changed: ["hello_test.sh"] });
+      },
+      { files: asking },
+    );
+  });
+
+  test("of a part of a plan; rejected, it goes back to the loop with that", async () => {
+    let tries = 0;
+    const handler: Handler = ({ tools, turn }) => {
+      if (turn > 0) return [text("Done.")];
+      if (tools.includes("create_plan")) {
+        const spec = { name: "Rename", description: "Rename hello.sh" };
+        return [tool("create_plan", { title: "Rename", summary: "Rename it.", specs: [spec] })];
+      }
+      tries += 1;
+      const back = "git show HEAD~1:hello_test.sh > hello_test.sh; cp greet.sh hello.sh";
+      return tries === 1 ? rename : [tool("run_command", { command: back })];
+    };
+    await withRuns(
+      handler,
+      async ({ loopr, repo, server }) => {
+        const result = await loopr(["run", "--check", "sh all.sh", "Rename", "--yes", "--json"]);
+        expect(result.code).toBe(6);
+        expect(JSON.stringify(json(result)["error"])).toContain("hello_test.sh");
+        const child = `${String(json(result)["id"])}-001`;
+        expect(await loopr(["reject", child, "-r", "keep the test"])).toMatchObject({ code: 0 });
+        const watched = await loopr(["watch", String(json(result)["id"])]);
+        expect(watched).toMatchObject({ code: 0 });
+        expect(JSON.stringify(server.requests.map(({ body }) => body))).toContain("keep the test");
+        expect(repo.read("hello_test.sh")).toBe(files["hello_test.sh"]);
+        expect(repo.read("greet.sh")).toContain("hello");
+      },
+      { files: asking },
+    );
+  });
+});
