@@ -1,0 +1,272 @@
+// The commands: their words, their options, and how the code behind each is loaded when it is chosen.
+import type { Command, CommanderError, OutputConfiguration } from "commander";
+import { LooprError } from "../lib/errors.ts";
+import { exitCodes } from "./context.ts";
+import type { Action, Roles } from "./program.ts";
+
+export const helpHint = "loopr --help lists the commands and their options";
+
+export interface Registration {
+  program: Command;
+  /** Registers what a command does. */
+  does: (command: Command, load: () => Promise<Action>) => Command;
+  output: OutputConfiguration;
+  roles: Roles;
+}
+
+const evidence = async () => import("./evidence.ts");
+const gate = async () => import("./gate.ts");
+const act = async () => import("./act.ts");
+
+/** By their first words, in the order of the help. */
+export const commands: Readonly<Record<string, (to: Registration) => unknown>> = {
+  daemon: ({ program, does, output, roles }) => {
+    const daemon = program
+      .command("daemon")
+      .description("start, stop and look at the background daemon")
+      .configureOutput(output)
+      .exitOverride(needsCommand("daemon", () => daemon));
+    does(
+      daemon
+        .command("start")
+        .description("start in the background; returns when it answers")
+        .option("-f, --foreground", "run in this process"),
+      async () => (await import("./daemon.ts")).daemonStart(roles),
+    );
+    does(
+      daemon.command("stop").description("stop it; returns when it is gone"),
+      async () => (await import("./daemon.ts")).daemonStop,
+    );
+    does(
+      daemon.command("status").description("show whether it runs"),
+      async () => (await import("./daemon-status.ts")).daemonStatus,
+    );
+    does(
+      daemon
+        .command("logs")
+        .description("show the daemon's own log")
+        .option("-f, --follow", "go on as it happens")
+        .option("--level <level>", "leave out what is below: trace, debug, info, warn or error"),
+      async () => (await import("./daemon-log.ts")).daemonLogs,
+    );
+    does(
+      daemon
+        .command("restart")
+        .description("stop, then start; running loops go on from their last checkpoints")
+        .option("--when-idle", "wait for the next checkpoints first, so that no iteration is interrupted"),
+      async () => (await import("./daemon.ts")).daemonRestart,
+    );
+  },
+  init: ({ program, does }) =>
+    does(
+      program
+        .command("init")
+        .description("write .loopr.yml for this repository, having detected its test command")
+        .option("--force", "replace an existing file"),
+      async () => (await import("./init.ts")).init,
+    ),
+  trust: ({ program, does }) =>
+    does(
+      program.command("trust").description("accept this repository's .loopr.yml"),
+      async () => (await import("./trust.ts")).trust,
+    ),
+  doctor: ({ program, does }) =>
+    does(
+      program.command("doctor").description("check git, sandbox, keys, home directory, daemon"),
+      async () => (await import("./doctor.ts")).doctor,
+    ),
+  demo: ({ program, does }) =>
+    does(
+      program
+        .command("demo")
+        .description("a complete run on a sample repository: no key, no network")
+        .option("--yes", "approve the plan without asking")
+        .option("--remove", "remove the sample repository afterwards, instead of keeping it to be looked at"),
+      async () => (await import("./demo.ts")).demo,
+    ),
+  plan: ({ program, does }) =>
+    does(
+      runOptions(program.command("plan [task...]"))
+        .description("create a plan loop in this repository and print its id")
+        .option("--file <path>", "read the task from a file")
+        .option("--wait", "wait until it awaits approval"),
+      async () => (await import("./run.ts")).plan,
+    ),
+  run: ({ program, does }) =>
+    does(
+      runOptions(program.command("run [task...]"))
+        .description("plan, approve, run and merge; the exit code is the outcome")
+        .option("--file <path>", "read the task from a file")
+        .option("--yes", "approve and merge without asking")
+        .option("--no-merge", "stop when verified"),
+      async () => (await import("./run.ts")).run,
+    ),
+  list: ({ program, does }) =>
+    does(
+      program
+        .command("list")
+        .description("loops as a tree")
+        .option("-s, --status <status>", "only loops with this status")
+        .option("-t, --type <type>", "only loops of this type")
+        .option("-a, --all-projects", "loops of all projects"),
+      async () => (await import("./list.ts")).list,
+    ),
+  status: ({ program, does }) =>
+    does(
+      program
+        .command("status <id>")
+        .description("one loop")
+        .option("-d, --detail", "iterations and evidence"),
+      async () => (await import("./status.ts")).status,
+    ),
+  watch: ({ program, does }) =>
+    does(
+      program.command("watch [id]").description("live events"),
+      async () => (await import("./watch.ts")).watch,
+    ),
+  diff: ({ program, does }) =>
+    does(
+      program.command("diff <id>").description("what a loop changed"),
+      async () => (await import("./diff.ts")).diff,
+    ),
+  logs: ({ program, does }) =>
+    does(
+      program
+        .command("logs [id]")
+        .description("what a loop said and ran; without an id, the daemon's log")
+        .option("-f, --follow", "go on as it happens")
+        .option("--iteration <n>", "one iteration"),
+      async () => (await import("./logs.ts")).logs,
+    ),
+  report: ({ program, does }) =>
+    does(
+      program
+        .command("report")
+        .description("what happened since the last look, and the one thing to do next")
+        .option("--since <when>", "since 12h, 3d, 2w ago or a date, instead of the last look"),
+      async () => (await import("./report.ts")).report,
+    ),
+  evidence: ({ program, does }) =>
+    does(
+      program
+        .command("evidence <id>")
+        .description("every check that was run for it, and the protected files changed"),
+      async () => (await evidence()).evidence,
+    ),
+  verify: ({ program, does }) =>
+    does(
+      program
+        .command("verify <commit>")
+        .description("run the check recorded for a merged commit again: 0 the same outcome, 1 another")
+        .option("--sandbox <mode>", "auto, or none to run it unsandboxed"),
+      async () => (await evidence()).verify,
+    ),
+  approve: ({ program, does }) =>
+    does(
+      program.command("approve <id>").description("approve a plan that waits"),
+      async () => (await gate()).approve,
+    ),
+  reject: ({ program, does }) =>
+    does(
+      program
+        .command("reject <id>")
+        .description("reject a plan: it has failed")
+        .option("-r, --reason <why>", "why"),
+      async () => (await gate()).reject,
+    ),
+  iterate: ({ program, does }) =>
+    does(
+      program
+        .command("iterate <id>")
+        .description("send a plan back with feedback")
+        .requiredOption("-m, --message <feedback>", "what to change"),
+      async () => (await gate()).iterate,
+    ),
+  pause: ({ program, does }) =>
+    does(
+      program.command("pause <id>").description("pause a loop and its descendants"),
+      async () => (await act()).pause,
+    ),
+  resume: ({ program, does }) =>
+    does(
+      program.command("resume <id>").description("resume a paused, stalled or failed loop"),
+      async () => (await act()).resume,
+    ),
+  budget: ({ program, does }) =>
+    does(
+      program
+        .command("budget <id>")
+        .description("raise the bound on a run's cost")
+        .requiredOption("--add <usd>", "by so many US dollars"),
+      async () => (await act()).budget,
+    ),
+  cancel: ({ program, does }) =>
+    does(
+      program.command("cancel <id>").description("cancel a loop and its descendants; its branch stays"),
+      async () => (await act()).cancel,
+    ),
+  delete: ({ program, does }) =>
+    does(
+      program.command("delete <id>").description("forget an ended run; its branch stays"),
+      async () => (await act()).remove,
+    ),
+  merge: ({ program, does }) =>
+    does(
+      program.command("merge <id>").description("bring a verified run onto its target"),
+      async () => (await act()).merge,
+    ),
+  help: ({ program, does }) =>
+    does(program.command("help [command...]").description("show what a command takes"), () =>
+      Promise.resolve((_context, args) => {
+        helpOf(program, args).outputHelp();
+        return Promise.resolve(exitCodes.done);
+      }),
+    ),
+  undo: ({ program, does }) =>
+    does(
+      program
+        .command("undo <id>")
+        .description("take a merged run back by a new commit on its target, its check run before"),
+      async () => (await import("./undo.ts")).undo,
+    ),
+};
+
+/** `help daemon start`: the command that the words name. */
+function helpOf(program: Command, words: readonly string[]): Command {
+  return words.reduce((at, word) => {
+    const found = at.commands.find((command) => command.name() === word);
+    if (found) return found;
+    throw new LooprError("usage", `there is no command '${words.join(" ")}'`, helpHint);
+  }, program);
+}
+
+/** A group of commands alone: what commander would answer with its help is an error that names the commands. */
+function needsCommand(group: string, command: () => Command): (error: CommanderError) => never {
+  return (error) => {
+    if (error.code !== "commander.help" || error.exitCode === 0) throw error;
+    const names = command().commands.map((inner) => inner.name());
+    throw new LooprError(
+      "usage",
+      `'loopr ${group}' needs a command: ${names.join(", ")}`,
+      `loopr ${group} --help says what each does`,
+    );
+  };
+}
+
+function runOptions(command: Command): Command {
+  return command
+    .option("--levels <levels>", "auto, or some of plan,spec,phase,code ending in code")
+    .option("--depth <level>", "from this level down; code: one loop straight on the task")
+    .option("--check <command>", "the validation command, run in the current directory")
+    .option("--no-check", "do without validation: the result is unverified")
+    .option("--max-iterations <n>", "bound on the iterations of each loop")
+    .option("--budget <usd>", "bound on the run's cost in US dollars")
+    .option("--target <branch>", "the branch to merge onto")
+    .option(
+      "--may-change <glob>",
+      "protected files that may change; may be given again",
+      // Not a variadic option: that would take the task's words for globs.
+      (glob: string, before: string[] | undefined) => [...(before ?? []), glob],
+    )
+    .option("--sandbox <mode>", "auto, or none to run tools unsandboxed");
+}
