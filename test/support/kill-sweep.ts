@@ -1,6 +1,8 @@
 // kill -9 of the daemon at its n-th step of a complete plan: afterwards the end has to be that of an
 // undisturbed run. Steps are store transactions (before and after) and git processes (before).
 import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { until, type Repository } from "./harness.ts";
 import { text, tool, type Handler } from "./model-server.ts";
 import { json, leftWorktrees, withRuns } from "./runs.ts";
@@ -56,7 +58,10 @@ export async function killAtStep(n: number): Promise<boolean> {
       const pid = home.daemonPid() ?? 0;
       // The client must not start the daemon again with the kill in its environment: it has none.
       const client = home.start(run, { cwd: repo.dir, env });
-      const result = await client.wait(60_000);
+      const result = await client.wait(60_000).catch((error: unknown) => {
+        const log = readFileSync(join(home.dir, "logs", "daemon.log"), "utf8").split("\n").slice(-30).join("\n");
+        throw new Error(`step ${n}: the run does not end; the daemon's log:\n${log}`, { cause: error });
+      });
       const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
       killed = started.code !== 0 || home.daemonPid() !== pid; // list has started another one
       const root = loops.find((loop) => loop.run_state !== null);
