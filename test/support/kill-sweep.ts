@@ -59,7 +59,10 @@ export async function killAtStep(n: number): Promise<boolean> {
       // The client must not start the daemon again with the kill in its environment: it has none.
       const client = home.start(run, { cwd: repo.dir, env });
       const result = await client.wait(60_000).catch((error: unknown) => {
-        const log = readFileSync(join(home.dir, "logs", "daemon.log"), "utf8").split("\n").slice(-30).join("\n");
+        const log = readFileSync(join(home.dir, "logs", "daemon.log"), "utf8")
+          .split("\n")
+          .slice(-30)
+          .join("\n");
         throw new Error(`step ${n}: the run does not end; the daemon's log:\n${log}`, { cause: error });
       });
       const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
