@@ -4,9 +4,13 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until, type Home } from "../support/harness.ts";
 
-/** Answers each line as a `ping`; `{"to_all":true}` goes to every connection as an event. */
+/**
+ * Answers each line as a `ping`; `{"to_all":true}` goes to every connection as an event. Without a socket to
+ * listen on it ends at once, which is the least that a command can cost.
+ */
 const source = `
 import { createServer } from "node:net";
+if (!process.argv[2]) process.exit(0);
 const sockets = new Set();
 createServer((socket) => {
   sockets.add(socket);
@@ -28,6 +32,8 @@ createServer((socket) => {
 `;
 
 export interface BareServer {
+  /** The executable. */
+  program: string;
   pid: number;
   socket: string;
   stop(): Promise<void>;
@@ -51,6 +57,7 @@ export async function startBareServer(home: Home): Promise<BareServer> {
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   await until(() => existsSync(socket), 10_000, "the bare server to listen");
   return {
+    program,
     pid: child.pid ?? 0,
     socket,
     stop: () => {
