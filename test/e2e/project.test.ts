@@ -208,7 +208,7 @@ describe("doctor", () => {
       const sick = await doctor(home, { env: { PATH: "/nonexistent" } });
       expect([sick.code, sick.ok]).toEqual([1, false]);
       expect(sick.one("home")?.remedy).toBe(`chmod 700 '${home.dir}'`);
-      for (const name of ["git", "sandbox", "flock", "configuration", "home"]) {
+      for (const name of ["git", "sandbox", "configuration", "home"]) {
         const { status, remedy } = sick.one(name) ?? {};
         expect([name, status, remedy !== ""]).toEqual([name, "fail", true]);
       }
