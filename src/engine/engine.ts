@@ -57,6 +57,8 @@ export class Engine {
   start(): void {
     this.verifier.start();
     for (const loop of this.ledger.all()) {
+      // It died between a plan that passed and the approval that its run was given beforehand.
+      if (loop.status === "awaiting_approval" && loop.loop_type === "plan") this.#approveAsTold(loop);
       if (loop.parent_id === null) this.#integrator.advance(loop.id);
     }
     this.wake();
@@ -198,7 +200,7 @@ export class Engine {
         change: { events: [{ event: "plan.awaiting_approval", loop_id: id, root_id: id, data }] },
       },
     );
-    if (this.ledger.run(loop.root_id).approve) this.approve(id);
+    this.#approveAsTold(loop);
   }
 
   /** The loop waits until a person has decided about the protected files that it changed. */
@@ -214,6 +216,11 @@ export class Engine {
         change: { events: [{ event: "plan.awaiting_approval", loop_id: id, root_id: loop.root_id, data }] },
       },
     );
+  }
+
+  /** `--yes`: the person has approved whatever the plan will be. */
+  #approveAsTold(plan: Loop): void {
+    if (this.ledger.run(plan.root_id).approve) this.approve(plan.id);
   }
 
   #withChildren(loop: Loop): Extra {
