@@ -1,15 +1,16 @@
 // Many requests, many events, slow and deaf readers: everyone gets what is theirs, and waits for nobody else.
 import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { withHome, type Home } from "../support/harness.ts";
+import { until, withHome, type Home } from "../support/harness.ts";
 import { wire, type Wire } from "../support/wire.ts";
 
 const limitMs = 90_000;
 
 interface Bed {
   home: Home;
-  open(): Promise<Wire>;
+  open: () => Promise<Wire>;
 }
 
 function withDaemon(body: (bed: Bed) => Promise<void>, env: Record<string, string> = {}): Promise<void> {
@@ -18,7 +19,7 @@ function withDaemon(body: (bed: Bed) => Promise<void>, env: Record<string, strin
     const pid = home.daemonPid();
     const clients: Wire[] = [];
     const open = async () => {
-      const client = await wire(join(home.dir, "daemon.sock"));
+      const client = await wire(socketOf(home));
       clients.push(client);
       return client;
     };
@@ -36,7 +37,7 @@ function linesReadSlowly(
   options: { pauseMs: number; halfClose: boolean; wanted: number },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path: join(home.dir, "daemon.sock"), allowHalfOpen: true });
+    const socket = connect({ path: socketOf(home), allowHalfOpen: true });
     let lines = 0;
     const timer = setTimeout(() => socket.destroy(), limitMs / 2);
     socket.on("data", (chunk: Buffer) => {
@@ -82,3 +83,242 @@ describe("a client that asks for more than its queue holds", () => {
     limitMs,
   );
 });
+
+describe("a request that takes its time", () => {
+  test(
+    "delays no other, of its own connection neither, and is answered when it is done",
+    () =>
+      withHome(async (home) => {
+        const held = join(home.root, "held");
+        const git = fakeGit(home, held);
+        await home.ok(["daemon", "start"], { env: { PATH: git } });
+        const [client, other] = [await wire(socketOf(home)), await wire(socketOf(home))];
+        writeFileSync(held, "");
+        // Outside of any repository, which git has to be asked about.
+        const slow = { method: "loop.list", params: { project: home.root } };
+        for (let id = 100; id < 105; id++) client.raw(JSON.stringify({ id, ...slow }) + "\n");
+        for (let round = 0; round < 50; round++) {
+          expect((await client.call("ping")).result).toEqual({ pong: true });
+          expect((await other.call("ping")).result).toEqual({ pong: true });
+        }
+        expect(client.messages.filter(({ id = 0 }) => id >= 100)).toEqual([]);
+        // Who leaves in the meantime leaves nothing behind.
+        other.raw(JSON.stringify({ id: 100, ...slow }) + "\n");
+        other.close();
+        rmSync(held);
+        for (let id = 100; id < 105; id++) {
+          const { error } = await client.next((message) => message.id === id);
+          expect(error?.data?.["reason"]).toBe("not_a_repository");
+        }
+        await until(async () => (await status(client)).clients === 1, 10_000);
+        client.close();
+      }),
+    limitMs,
+  );
+});
+
+describe("events", () => {
+  test(
+    "go to those who have subscribed, for as long as they are, once each and in order",
+    () =>
+      withRun(async ({ open, change, id, lastSeq }) => {
+        const [deaf, leaver, twice] = [await open(), await open(), await open()];
+        const crowd = await Promise.all(Array.from({ length: 100 }, () => open()));
+        const subscribe = async (client: Wire) =>
+          ((await client.call("subscribe", {})).result as { seq: number }).seq;
+        const from = new Map<Wire, number>();
+        for (const client of [...crowd, leaver, twice]) from.set(client, await subscribe(client));
+        await subscribe(twice);
+        await change();
+        await until(() => stored(leaver).length > 0, 10_000);
+        await leaver.call("unsubscribe");
+        const seen = leaver.messages.length;
+        await change();
+        const last = await lastSeq();
+        await until(() => crowd.every((client) => stored(client).at(-1) === last), 10_000);
+        for (const client of [...crowd, twice]) {
+          expect(stored(client)).toEqual(range((from.get(client) ?? 0) + 1, last));
+        }
+        // What was on its way has come: the answer to a ping is behind it.
+        await Promise.all([deaf, leaver].map((client) => client.call("ping")));
+        expect(deaf.messages.map((message) => message.event)).toEqual([undefined]);
+        expect(leaver.messages.slice(seen).map((message) => message.event)).toEqual([undefined]);
+        const about = crowd[0]?.messages.map(({ data }) => (data as { id?: string } | undefined)?.id);
+        expect(about).toContain(id);
+      }),
+    limitMs,
+  );
+
+  test(
+    "that were missed follow with `since`, and join those that happen meanwhile without gap or double",
+    () =>
+      withRun(async ({ open, change, lastSeq }) => {
+        for (let round = 0; round < 20; round++) await change();
+        const client = await open();
+        const changing = (async () => {
+          for (let round = 0; round < 20; round++) await change();
+        })();
+        const { result } = await client.call("subscribe", { since: 0 });
+        expect(client.messages[0]?.id).toBe(1); // The answer comes before any event.
+        expect((result as { seq: number }).seq).toBeGreaterThan(20);
+        await changing;
+        const last = await lastSeq();
+        await until(() => stored(client).at(-1) === last, 10_000);
+        expect(stored(client)).toEqual(range(1, last));
+        const middle = await open();
+        await middle.call("subscribe", { since: last - 5 });
+        await until(() => stored(middle).length === 5, 10_000);
+        expect(stored(middle)).toEqual(range(last - 4, last));
+      }),
+    limitMs,
+  );
+
+  test(
+    "of another store's numbers: a gap is told, and what happens from now on follows",
+    () =>
+      withRun(async ({ open, change, lastSeq }) => {
+        const client = await open();
+        const { result } = await client.call("subscribe", { since: 1_000_000 });
+        await client.next((message) => message.event === "stream.gap");
+        await change();
+        const last = await lastSeq();
+        await until(() => stored(client).at(-1) === last, 10_000);
+        expect(stored(client)).toEqual(range((result as { seq: number }).seq + 1, last));
+        expect(client.messages.filter((message) => message.event === "stream.gap")).toHaveLength(1);
+      }),
+    limitMs,
+  );
+
+  test(
+    "of one loop come alone where only they are wanted",
+    () =>
+      withRun(async ({ open, change, id, start }) => {
+        const client = await open();
+        await client.call("subscribe", { loop_id: id, since: 0 });
+        const another = await start();
+        await change();
+        const events = () => client.messages.filter((message) => message.event?.startsWith("loop."));
+        await until(() => events().length >= 4, 10_000);
+        await client.call("ping");
+        const ids = new Set(events().map(({ data }) => (data as { id: string }).id));
+        expect([...ids]).toEqual([id]);
+        expect(another).not.toBe(id);
+      }),
+    limitMs,
+  );
+
+  test(
+    "wait for nobody: a subscriber that does not read is cut off, comes back, and has missed nothing stored",
+    () =>
+      withRun(async ({ home, open, lastSeq, start }) => {
+        const [deaf, other] = [await open(), await open()];
+        const { seq } = (await deaf.call("subscribe", {})).result as { seq: number };
+        await other.call("subscribe", {});
+        deaf.socket.pause();
+        const turns = [{ tools: [{ name: "run_command", input: { command: flood } }] }, ...waiting];
+        const floods = await Promise.all(Array.from({ length: 8 }, () => start(turns)));
+        const log = join(home.dir, "logs/daemon.log");
+        await until(() => readFileSync(log, "utf8").includes("was cut off"), 60_000, "the cut");
+        deaf.socket.resume();
+        await until(() => deaf.isClosed(), 10_000);
+        const output = (client: Wire) =>
+          client.messages.filter((message) => message.event === "loop.output").length;
+        await until(() => output(other) > output(deaf), 10_000);
+        expect(other.isClosed()).toBe(false);
+        for (const flooding of floods) await other.call("loop.cancel", { id: flooding });
+
+        const back = await open();
+        await back.call("subscribe", { since: stored(deaf).at(-1) ?? seq });
+        const last = await lastSeq();
+        await until(() => ([...stored(deaf), ...stored(back)].at(-1) ?? seq) >= last, 10_000);
+        const all = [...stored(deaf), ...stored(back)];
+        expect(all).toEqual(range(seq + 1, all.at(-1) ?? seq));
+      }),
+    limitMs,
+  );
+});
+
+/** As much live output as a job gets through, without end, and without a processor to itself. */
+const flood = "while :; do head -c 20000 /dev/zero | tr '\\0' x; echo; sleep 0.05; done";
+
+interface RunBed extends Bed {
+  id: string;
+  /** Pauses the run and resumes it: some stored events. */
+  change: () => Promise<void>;
+  /** Starts another run. Resolves with its id. */
+  start: (turns?: object[]) => Promise<string>;
+  lastSeq: () => Promise<number>;
+}
+
+const waiting = [{ text: "Done.", delay_ms: 600_000 }];
+
+/** With a run that asks a model which takes its time. */
+function withRun(body: (bed: RunBed) => Promise<void>): Promise<void> {
+  return withDaemon(async ({ home, open }) => {
+    let scripts = 0;
+    const control = await open();
+    const ok = async (method: string, params: unknown) => {
+      const { result, error } = await control.call(method, params);
+      if (error) throw new Error(`${method}: ${error.message}`);
+      return result;
+    };
+    const project = home.repository().dir;
+    const start = async (turns: object[] = waiting) => {
+      const script = join(home.root, `script-${++scripts}.json`);
+      writeFileSync(script, JSON.stringify({ entries: [{ turns }] }));
+      const options = { script, check: "true", sandbox: "none", levels: "code" };
+      const plan = { description: "wait", project, options };
+      return ((await ok("loop.create_plan", plan)) as { id: string }).id;
+    };
+    const id = await start();
+    const statusOf = async () => ((await ok("loop.get", { id })) as { loop: { status: string } }).loop.status;
+    const running = () => until(async () => (await statusOf()) === "running", 10_000, "the run to run");
+    await running();
+    await body({
+      home,
+      open,
+      id,
+      start,
+      change: async () => {
+        await ok("loop.pause", { id });
+        await ok("loop.resume", { id });
+        await running();
+      },
+      lastSeq: async () => {
+        const client = await open();
+        const { result } = await client.call("subscribe", {});
+        client.close();
+        return (result as { seq: number }).seq;
+      },
+    });
+    await ok("loop.cancel", { id });
+  });
+}
+
+/** Numbers of the stored events that a client has got. */
+function stored(client: Wire): number[] {
+  return client.messages.flatMap(({ seq }) => seq ?? []);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+}
+
+async function status(client: Wire): Promise<{ clients: number }> {
+  return (await client.call("status")).result as { clients: number };
+}
+
+function socketOf(home: Home): string {
+  return join(home.dir, "daemon.sock");
+}
+
+/** A PATH on which git waits for as long as the file `held` is there. */
+function fakeGit(home: Home, held: string): string {
+  const dir = join(home.root, "bin");
+  mkdirSync(dir);
+  const path = home.env["PATH"] ?? "";
+  const script = `#!/bin/sh\nwhile [ -e '${held}' ]; do sleep 0.05; done\nPATH='${path}' exec git "$@"\n`;
+  writeFileSync(join(dir, "git"), script);
+  chmodSync(join(dir, "git"), 0o755);
+  return `${dir}:${path}`;
+}
