@@ -11,7 +11,7 @@ const args = process.argv.slice(2);
 const long = args.includes("--long");
 const filters = args.filter((arg) => !arg.startsWith("--"));
 const atOnce = Number(process.env.LOOPR_TEST_JOBS) || Math.max(2, Math.min(8, availableParallelism()));
-const testLimitMs = long ? 1_800_000 : 60_000;
+const testLimitMs = long ? 2_700_000 : 60_000;
 
 const build = spawnSync(process.execPath, [join(root, "scripts", "build.mjs"), "--if-stale"], {
   stdio: "inherit",
