@@ -102,17 +102,22 @@ export class RunnerProcess {
   }
 
   #greet(handshake: Frame<"Handshake">): void {
-    if (handshake.lane !== this.#options.lane || handshake.version !== version) {
+    const { lane, slots } = handshake;
+    if (lane !== this.#options.lane || handshake.version !== version) {
+      throw new LooprError("handshake_refused", `it serves ${lane} at version ${handshake.version}`);
+    }
+    // Without a slot, jobs would wait for ever; it has been told how many it may have at most.
+    if (!Number.isInteger(slots) || slots < 1 || slots > this.#options.slots) {
       throw new LooprError(
         "handshake_refused",
-        `it serves ${handshake.lane} at version ${handshake.version}`,
+        `it has ${slots} slots where up to ${this.#options.slots} are wanted`,
       );
     }
     clearTimeout(this.#timer);
     this.#ready = true;
     this.send("HandshakeAck", { version });
     this.#timer = setInterval(() => this.#beat(), this.#options.heartbeatMs);
-    this.#options.onReady(handshake.slots);
+    this.#options.onReady(slots);
   }
 
   #beat(): void {
