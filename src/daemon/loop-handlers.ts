@@ -46,24 +46,24 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       },
       "loop.start": ({ id }) => {
         const loop = ledger.loop(id);
-        if (loop.status !== "pending" && loop.status !== "running") engine.resume(id);
+        if (loop.status !== "pending" && loop.status !== "running") engine.signals.resume(id);
         return { started: true };
       },
       "loop.pause": async ({ id }) => {
-        await engine.pause(id);
+        await engine.signals.pause(id);
         return { paused: true };
       },
       "loop.resume": ({ id }, caller) => {
         needs.rebindCredentials(ledger.loop(id).root_id, caller);
-        engine.resume(id);
+        engine.signals.resume(id);
         return { resumed: true };
       },
       "loop.budget": ({ id, add_usd }) => {
-        const { budget_usd, cost_usd } = engine.raiseBudget(id, add_usd);
+        const { budget_usd, cost_usd } = engine.signals.raiseBudget(id, add_usd);
         return { budget_usd, cost_usd };
       },
       "loop.cancel": async ({ id }) => {
-        await engine.cancel(id);
+        await engine.signals.cancel(id);
         return { cancelled: true };
       },
       "loop.delete": async ({ id }) => {
@@ -84,13 +84,13 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
     }),
     ...answered({
       "plan.get_preview": async ({ id }) => (await question(needs, id)) ?? preview(needs, ledger.loop(id)),
-      "plan.approve": ({ id }) => ({ approved: true, specs_spawned: engine.approve(id) }),
+      "plan.approve": ({ id }) => ({ approved: true, specs_spawned: engine.gate.approve(id) }),
       "plan.reject": ({ id, reason }) => {
-        engine.reject(id, reason ?? "");
+        engine.gate.reject(id, reason ?? "");
         return { rejected: true };
       },
       "plan.iterate": ({ id, feedback }) => {
-        engine.iterate(id, feedback);
+        engine.gate.iterate(id, feedback);
         return { iterated: true, feedback_received: true };
       },
       "plan.merge": ({ id }) => {

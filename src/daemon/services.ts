@@ -176,7 +176,7 @@ export function createServices(options: ServiceOptions): Services {
         api_key: credentials.anthropic.api_key,
         base_url: credentials.anthropic.base_url ?? null,
       });
-      engine.credentialsArrived((run) => keyring.keyOf(run) !== null);
+      engine.signals.credentialsArrived((run) => keyring.keyOf(run) !== null);
     },
     stop: async () => {
       await engine.stop();
