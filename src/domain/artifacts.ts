@@ -48,6 +48,28 @@ export const PhaseArtifact = z.strictObject({
 });
 export type PhaseArtifact = z.infer<typeof PhaseArtifact>;
 
+/** One version of a loop's artifact: the structured value as the model handed it in, or as a person edited it. */
+export const ArtifactVersion = z.object({
+  /** From 1, growing by one. */
+  version: z.number(),
+  author: z.enum(["model", "person"]),
+  /** The iteration that handed it in, or after which it was edited. */
+  iteration: z.number(),
+  at: z.number(),
+  value: z.unknown(),
+});
+export type ArtifactVersion = z.infer<typeof ArtifactVersion>;
+
+/**
+ * The number of what an iteration's model hands in. An iteration that is repeated after a crash replaces what
+ * it had handed in before; whatever a person has edited meanwhile stays.
+ */
+export function versionHandedIn(newest: ArtifactVersion | undefined, iteration: number): number {
+  if (newest === undefined) return 1;
+  const again = newest.author === "model" && newest.iteration === iteration;
+  return again ? newest.version : newest.version + 1;
+}
+
 /**
  * Checks what a schema cannot: names are unique, dependencies exist and have no cycle.
  * Returns the problems as sentences for the model; empty when the plan is sound.

@@ -1,6 +1,6 @@
 // One iteration: prompt, conversation, commit, validation. The type of the loop decides by data which.
 import { readFile, writeFile } from "node:fs/promises";
-import { PlanArtifact, planProblems } from "../domain/artifacts.ts";
+import { PlanArtifact, planProblems, versionHandedIn } from "../domain/artifacts.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -169,8 +169,18 @@ function handIn(
     const feedback = `${endingText(conversation)} You ended without an accepted call of create_${loop.loop_type}. Call it exactly once, with all its parameters.`;
     return { passed: false, layer: "format", feedback, record: usage };
   }
+  const version = versionHandedIn(parts.store.artifacts(loop.id).at(-1), loop.iteration);
   parts.ledger.record({
-    artifacts: [{ loop_id: loop.id, version: loop.iteration, value: conversation.artifact }],
+    artifacts: [
+      {
+        loop_id: loop.id,
+        version,
+        author: "model",
+        iteration: loop.iteration,
+        at: parts.clock.now(),
+        value: conversation.artifact,
+      },
+    ],
     events: [
       {
         event: "loop.artifact",

@@ -1,5 +1,6 @@
 // What the engine needs from outside, in the engine's own words. Adapters: store/, llm/, git/, and the
 // daemon's runner host. Nothing here knows SQLite, a vendor's SDK or a process.
+import type { ArtifactVersion } from "../domain/artifacts.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import type { Project, Run } from "../domain/run.ts";
@@ -23,8 +24,8 @@ export interface Change {
   runs?: Run[];
   iterations?: IterationRecord[];
   evidence?: Evidence[];
-  /** Artifacts by loop: the structured value that a create_* tool call handed in. */
-  artifacts?: { loop_id: string; version: number; value: unknown }[];
+  /** Versions of loops' artifacts. */
+  artifacts?: ({ loop_id: string } & ArtifactVersion)[];
   events?: { event: string; loop_id: string; root_id: string; data: unknown }[];
   /** Loops to delete with everything that hangs on them. */
   deletes?: string[];
@@ -51,6 +52,8 @@ export interface Store {
   evidence(loopId: string): Evidence[];
   /** The newest version of a loop's artifact; null where there is none. */
   artifact(loopId: string): unknown;
+  /** Every version of a loop's artifact, oldest first. */
+  artifacts(loopId: string): ArtifactVersion[];
   /** Stored events after `since`, oldest first; null where some of them are gone. */
   events(since: number, options?: { loop_id?: string; limit?: number }): StoredEvent[] | null;
   lastSeq(): number;

@@ -102,6 +102,18 @@ test("an older file migrates forward, its records kept; a newer one is refused a
   expect(readFileSync(path)).toEqual(before);
 });
 
+test("an artifact of the first version is its iteration's, handed in by the model", () => {
+  const old = openDatabase(path, 1 << 30, migrations.slice(0, 1));
+  old.exec(`INSERT INTO loops VALUES ('a', 1, 'a', NULL, 'plan', 'pending', '/p', 1, '{}');
+    INSERT INTO artifacts (loop_id, version, record) VALUES ('a', 3, '{"title":"old"}')`);
+  old.close();
+  const store = openStore(path);
+  expect(store.artifacts("a")).toEqual([
+    { version: 3, author: "model", iteration: 3, at: 0, value: { title: "old" } },
+  ]);
+  store.close();
+});
+
 test("a migration that fails leaves the older version whole", () => {
   filled(2);
   const broken = [...migrations, "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)"];

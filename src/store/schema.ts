@@ -69,6 +69,12 @@ export const migrations: readonly string[] = [
    ) STRICT;
    CREATE INDEX events_loop ON events (loop_id, seq);
    CREATE INDEX events_root ON events (root_id, seq);`,
+
+  // Who made a version of an artifact, and when. Until then a version had its iteration's number.
+  `ALTER TABLE artifacts ADD COLUMN author TEXT NOT NULL DEFAULT 'model';
+   ALTER TABLE artifacts ADD COLUMN iteration INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE artifacts ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+   UPDATE artifacts SET iteration = version;`,
 ];
 
 /**

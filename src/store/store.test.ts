@@ -11,6 +11,14 @@ import { openStore, type StoreOptions } from "./store.ts";
 const root = loopRecord();
 const child = (n: number, over = {}) =>
   loopRecord({ id: `${root.id}-00${n}`, parent_id: root.id, root_id: root.id, run_state: null, ...over });
+const artifact = (version: number, value: unknown) => ({
+  loop_id: root.id,
+  version,
+  author: "model" as const,
+  iteration: version,
+  at: 10 * version,
+  value,
+});
 const created = (loop_id: string, data: unknown = { id: loop_id }) => ({
   event: "loop.created",
   loop_id,
@@ -72,11 +80,16 @@ describe.each(["file", "memory"] as const)("store (%s)", (kind) => {
 
   test("the newest version of an artifact counts", () => {
     const store = open();
-    store.commit({ loops: [root], artifacts: [{ loop_id: root.id, version: 2, value: { title: "new" } }] });
-    store.commit({ artifacts: [{ loop_id: root.id, version: 1, value: { title: "old" } }] });
+    store.commit({ loops: [root], artifacts: [artifact(2, { title: "new" })] });
+    store.commit({ artifacts: [artifact(1, { title: "old" })] });
     expect(store.artifact(root.id)).toEqual({ title: "new" });
-    store.commit({ artifacts: [{ loop_id: root.id, version: 2, value: { title: "newer" } }] });
+    store.commit({ artifacts: [{ ...artifact(2, { title: "newer" }), author: "person", at: 5 }] });
     expect(store.artifact(root.id)).toEqual({ title: "newer" });
+    expect(store.artifacts(root.id)).toEqual([
+      { version: 1, author: "model", iteration: 1, at: 10, value: { title: "old" } },
+      { version: 2, author: "person", iteration: 2, at: 5, value: { title: "newer" } },
+    ]);
+    expect(store.artifacts("nobody")).toEqual([]);
   });
 
   test("the version guards each loop", () => {
@@ -161,7 +174,7 @@ describe.each(["file", "memory"] as const)("store (%s)", (kind) => {
       runs: [runRecord()],
       iterations: [iterationRecord(), iterationRecord({ loop_id: child(1).id })],
       evidence: [evidenceRecord(), evidenceRecord({ loop_id: child(1).id })],
-      artifacts: [{ loop_id: root.id, version: 1, value }],
+      artifacts: [artifact(1, value)],
       events: [created(root.id), created(child(1).id)],
     });
     store.commit({ deletes: [child(1).id] });
@@ -256,7 +269,7 @@ describe.each(["file", "memory"] as const)("store (%s)", (kind) => {
   test("a full store refuses the change whole and works on with what fits", () => {
     const store = open({ bytesMax: 400 * 1024 });
     store.commit({ loops: [root] });
-    const large = { loop_id: root.id, version: 1, value: "x".repeat(600 * 1024) };
+    const large = artifact(1, "x".repeat(600 * 1024));
     const change = { loops: [{ ...root, version: 2 }], artifacts: [large], events: [created(root.id)] };
     expect(codeOf(() => store.commit(change))).toBe("store_full");
     expect(store.loop(root.id)).toEqual(root);

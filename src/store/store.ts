@@ -1,5 +1,6 @@
 // The store: loops, runs, records and events in one SQLite file, written by the daemon alone.
 import type { SQLInputValue } from "node:sqlite";
+import { ArtifactVersion } from "../domain/artifacts.ts";
 import { Evidence, IterationRecord } from "../domain/evidence.ts";
 import { Loop } from "../domain/loop.ts";
 import { Run } from "../domain/run.ts";
@@ -10,7 +11,7 @@ import type { LooprError } from "../lib/errors.ts";
 import { openDatabase } from "./database.ts";
 import { EventPublisher, eventsAfter, lastSeq } from "./events.ts";
 import { storeFailure } from "./failure.ts";
-import { decode, decodeJson, decodeReadable } from "./records.ts";
+import { decode, decodeJson, decodeReadable, type Row } from "./records.ts";
 import { cachedStatements, transaction } from "./statements.ts";
 import { writeChange } from "./write.ts";
 
@@ -31,7 +32,7 @@ export interface StoreOptions {
  * Opens the store at a path, making or migrating it as needed; `:memory:` gives one that lives as long as
  * the object, for tests. Throws LooprError `store_newer`, `store_corrupt`, `store_failed`, `store_full`.
  *
- * `loop`, `run`, `iterations`, `evidence` and `artifact` throw `record_invalid` for a record that cannot
+ * `loop`, `run`, `iterations`, `evidence`, `artifact` and `artifacts` throw `record_invalid` for a record that cannot
  * be read; `loops` and `runs` leave it out and tell `onProblem`. Every method may throw `store_failed` or
  * `store_corrupt`. `events` with a root's `loop_id` gives those of its whole run.
  */
@@ -92,12 +93,22 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       const [row] = rows(sql, id);
       return row ? decodeJson(row, "artifact") : null;
     },
+    artifacts: (id) => {
+      const sql = `SELECT loop_id AS id, version, author, iteration, at, record FROM artifacts
+         WHERE loop_id = ? ORDER BY version`;
+      return rows(sql, id).map(artifactOf);
+    },
     events: (since, which = {}) => guarded(() => eventsAfter(query, since, which)),
     lastSeq: () => guarded(() => lastSeq(query)),
     close: () => {
       if (db.isOpen) db.close();
     },
   };
+}
+
+function artifactOf(row: Row): ArtifactVersion {
+  const { version, author, iteration, at } = row;
+  return ArtifactVersion.parse({ version, author, iteration, at, value: decodeJson(row, "artifact") });
 }
 
 function loopsQuery(filter: LoopFilter): { sql: string; values: string[] } {

@@ -69,9 +69,11 @@ function writeEvidence(query: Query, evidence: Evidence): void {
 }
 
 /** The same version again (an iteration repeated after a crash) replaces what was there. */
-function writeArtifact(query: Query, artifact: { loop_id: string; version: number; value: unknown }): void {
+function writeArtifact(query: Query, artifact: NonNullable<Change["artifacts"]>[number]): void {
+  const { loop_id, version, author, iteration, at, value } = artifact;
   query(
-    `INSERT INTO artifacts (loop_id, version, record) VALUES (?, ?, ?)
-     ON CONFLICT (loop_id, version) DO UPDATE SET record = excluded.record`,
-  ).run(artifact.loop_id, artifact.version, JSON.stringify(artifact.value ?? null));
+    `INSERT INTO artifacts (loop_id, version, author, iteration, at, record) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (loop_id, version) DO UPDATE SET author = excluded.author, iteration = excluded.iteration,
+       at = excluded.at, record = excluded.record`,
+  ).run(loop_id, version, author, iteration, at, JSON.stringify(value ?? null));
 }
