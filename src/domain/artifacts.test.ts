@@ -13,7 +13,12 @@ const version = (patch: Partial<ArtifactVersion>): ArtifactVersion => ({
 test.each([
   ["the first", undefined, 1, 1],
   ["the next iteration's", version({}), 2, 2],
-  ["of an iteration repeated after a crash: it replaces its own", version({ version: 4, iteration: 2 }), 2, 4],
+  [
+    "of an iteration repeated after a crash: it replaces its own",
+    version({ version: 4, iteration: 2 }),
+    2,
+    4,
+  ],
   ["after a person's edit, in the same iteration", version({ version: 2, author: "person" }), 1, 3],
   ["after a person's edit", version({ version: 2, author: "person" }), 2, 3],
 ])("the version that a model hands in: %s", (_name, newest, iteration, expected) => {
