@@ -1,15 +1,10 @@
 // Directories replaced by links and files, files by directories: whatever takes a name's place in a worktree.
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
-import type { Repository } from "../engine/ports.ts";
-import { createGit } from "./git.ts";
+import { author, interrupted, ref, useWorktree } from "../../test/support/git-worktree.ts";
 
-const author = "Ada Person <ada@example.com>";
-const ref = "refs/loopr/loops/1-abc";
-const interrupted = "refs/loopr/interrupted/1-abc/1";
 const files = {
   "a.txt": "one\n",
   "src/b.txt": "two\n",
@@ -18,22 +13,14 @@ const files = {
   ".gitignore": "*.log\n",
 };
 
-let fixture: GitFixture;
-let root: string;
-let worktree: string;
-let repository: Repository;
-let head: string;
-beforeEach(async () => {
-  fixture = gitFixture();
-  root = fixture.repository("repo", files);
-  symlinkSync("src", join(root, "link"));
-  fixture.git(root, "add", "link");
-  fixture.git(root, "commit", "--quiet", "-m", "link");
-  worktree = join(fixture.root, "wt", "work");
-  ({ repository, head } = await createGit(fixture.env).open(root));
-  await repository.ensureWorktree(worktree, head);
+const at = useWorktree({
+  files,
+  prepare: (fixture, root) => {
+    symlinkSync("src", join(root, "link"));
+    fixture.git(root, "add", "link");
+    fixture.git(root, "commit", "--quiet", "-m", "link");
+  },
 });
-afterEach(() => fixture.remove());
 
 /** What each does, as a shell command in the worktree. `outside`: a link that a commit refuses. */
 const replacements: { name: string; command: string; outside?: boolean }[] = [
@@ -78,28 +65,28 @@ const replacements: { name: string; command: string; outside?: boolean }[] = [
 ];
 
 const replace = (command: string) => {
-  const outside = join(fixture.root, "outside");
+  const outside = join(at.fixture.root, "outside");
   mkdirSync(join(outside, ".git"), { recursive: true });
   mkdirSync(join(outside, "deep"));
   writeFileSync(join(outside, ".git", "precious"), "p");
   writeFileSync(join(outside, "b.txt"), "outside\n");
-  const env = { ...fixture.env, OUTSIDE: outside };
-  const done = spawnSync("sh", ["-ec", command], { cwd: worktree, env, encoding: "utf8" });
+  const env = { ...at.fixture.env, OUTSIDE: outside };
+  const done = spawnSync("sh", ["-ec", command], { cwd: at.worktree, env, encoding: "utf8" });
   expect(done.stderr).toBe("");
 };
 const untouchedOutside = () => {
-  expect(readFileSync(join(fixture.root, "outside", ".git", "precious"), "utf8")).toBe("p");
-  expect(readFileSync(join(fixture.root, "outside", "b.txt"), "utf8")).toBe("outside\n");
+  expect(readFileSync(join(at.fixture.root, "outside", ".git", "precious"), "utf8")).toBe("p");
+  expect(readFileSync(join(at.fixture.root, "outside", "b.txt"), "utf8")).toBe("outside\n");
 };
 /** The tree that git's own `add --all` makes of the worktree, in an index of its own. */
 const treeByGit = () => {
-  const env = { ...fixture.env, GIT_INDEX_FILE: join(fixture.root, "index") };
+  const env = { ...at.fixture.env, GIT_INDEX_FILE: join(at.fixture.root, "index") };
   const git = (...args: string[]) => {
-    const done = spawnSync("git", args, { cwd: worktree, env, encoding: "utf8" });
+    const done = spawnSync("git", args, { cwd: at.worktree, env, encoding: "utf8" });
     expect(done.status).toBe(0);
     return done.stdout.trim();
   };
-  git("read-tree", head);
+  git("read-tree", at.head);
   git("add", "--all");
   return git("write-tree");
 };
@@ -108,8 +95,13 @@ describe.each(replacements)("$name", ({ command, outside }) => {
   test("isDirty, commitAll and changes: what is in the worktree", async () => {
     replace(command);
     const expected = treeByGit();
-    expect(await repository.isDirty(worktree)).toBe(true);
-    const making = repository.commitAll(worktree, { parent: head, ref, message: "loopr: x", author });
+    expect(await at.repository.isDirty(at.worktree)).toBe(true);
+    const making = at.repository.commitAll(at.worktree, {
+      parent: at.head,
+      ref,
+      message: "loopr: x",
+      author,
+    });
     if (outside) {
       const error = await making.catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: "work_refused" });
@@ -117,9 +109,17 @@ describe.each(replacements)("$name", ({ command, outside }) => {
     }
     const made = await making;
     expect(made.tree).toBe(expected);
-    expect(await repository.isDirty(worktree)).toBe(false);
-    const byGit = fixture.git(root, "diff-tree", "-r", "--name-only", "--no-renames", head, made.commit);
-    const changed = await repository.changes(head, made.commit);
+    expect(await at.repository.isDirty(at.worktree)).toBe(false);
+    const byGit = at.fixture.git(
+      at.root,
+      "diff-tree",
+      "-r",
+      "--name-only",
+      "--no-renames",
+      at.head,
+      made.commit,
+    );
+    const changed = await at.repository.changes(at.head, made.commit);
     expect(changed.map((change) => change.path).join("\n")).toBe(byGit);
     untouchedOutside();
   });
@@ -127,35 +127,35 @@ describe.each(replacements)("$name", ({ command, outside }) => {
   test("saveInterrupted: what is in the worktree, which stays", async () => {
     replace(command);
     const expected = treeByGit();
-    expect(await repository.saveInterrupted(worktree, interrupted, author)).toBe(true);
-    expect(await repository.treeOf(interrupted)).toBe(expected);
+    expect(await at.repository.saveInterrupted(at.worktree, interrupted, author)).toBe(true);
+    expect(await at.repository.treeOf(interrupted)).toBe(expected);
     expect(treeByGit()).toBe(expected);
     untouchedOutside();
   });
 
   test.each(["resetWorktree", "checkoutClean"] as const)("%s: put back", async (method) => {
     replace(command);
-    await repository[method](worktree, head);
-    expect(fixture.git(worktree, "status", "--porcelain")).toBe("");
+    await at.repository[method](at.worktree, at.head);
+    expect(at.fixture.git(at.worktree, "status", "--porcelain")).toBe("");
     for (const [name, content] of Object.entries(files))
-      expect(readFileSync(join(worktree, name), "utf8")).toBe(content);
-    expect(lstatSync(join(worktree, "src")).isDirectory()).toBe(true);
-    expect(lstatSync(join(worktree, "link")).isSymbolicLink()).toBe(true);
+      expect(readFileSync(join(at.worktree, name), "utf8")).toBe(content);
+    expect(lstatSync(join(at.worktree, "src")).isDirectory()).toBe(true);
+    expect(lstatSync(join(at.worktree, "link")).isSymbolicLink()).toBe(true);
     untouchedOutside();
   });
 
   test("treeWithPathsFrom: the base's files, and nothing in their way", async () => {
     replace(command);
-    await repository.saveInterrupted(worktree, interrupted, author);
-    const paths = await repository.files(head);
-    const tree = await repository.treeWithPathsFrom(interrupted, head, paths);
-    const entries = (treeish: string) => fixture.git(root, "ls-tree", "-r", treeish).split("\n");
+    await at.repository.saveInterrupted(at.worktree, interrupted, author);
+    const paths = await at.repository.files(at.head);
+    const tree = await at.repository.treeWithPathsFrom(interrupted, at.head, paths);
+    const entries = (treeish: string) => at.fixture.git(at.root, "ls-tree", "-r", treeish).split("\n");
     const made = new Set(entries(tree));
-    expect(entries(head).filter((entry) => !made.has(entry))).toEqual([]);
-    await repository.checkoutClean(worktree, tree);
+    expect(entries(at.head).filter((entry) => !made.has(entry))).toEqual([]);
+    await at.repository.checkoutClean(at.worktree, tree);
     for (const [name, content] of Object.entries(files))
-      expect(readFileSync(join(worktree, name), "utf8")).toBe(content);
-    expect(existsSync(join(worktree, "src", "deep", "c.txt"))).toBe(true);
+      expect(readFileSync(join(at.worktree, name), "utf8")).toBe(content);
+    expect(existsSync(join(at.worktree, "src", "deep", "c.txt"))).toBe(true);
     untouchedOutside();
   });
 });

@@ -1,56 +1,21 @@
 // The failure table of the adapter over HTTP: what is asked again, and what each failure is called.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { createServer, type AddressInfo } from "node:net";
-import type { ContentBlock, Model, TurnRequest } from "../engine/ports.ts";
-import { LooprError } from "../lib/errors.ts";
+import type { ContentBlock } from "../engine/ports.ts";
 import {
   errorEvent,
   garbage,
   hang,
-  modelServer,
   rateLimited,
   reset,
   status,
   text,
   truncated,
-  type Handler,
-  type ModelServer,
   type Reply,
 } from "../../test/support/model-server.ts";
-import { turnRequest } from "../../test/support/turn-request.ts";
-import { CallLimiter } from "./limiter.ts";
-import { createModel } from "./models.ts";
+import { ask, closeServers, failureOf, key, requests, start } from "../../test/support/asked-model.ts";
 
-const key = "sk-test-0123456789";
-const never = new AbortController().signal;
-let server: ModelServer | null = null;
-afterEach(async () => {
-  await server?.close();
-  server = null;
-});
-
-interface Options {
-  limiter?: CallLimiter;
-  baseUrl?: string;
-}
-const start = async (script: Reply[] | Handler, options: Options = {}): Promise<Model> => {
-  server = await modelServer(script);
-  return createModel({
-    provider: "anthropic",
-    credentials: { api_key: key, base_url: options.baseUrl ?? server.url },
-    script: null,
-    limiter: options.limiter ?? new CallLimiter(10),
-    env: { LOOPR_MODEL_RETRY_MS: "1" },
-  });
-};
-const ask = (model: Model, over: Partial<TurnRequest> = {}, signal = never, onText = (_: string) => {}) =>
-  model.turn(turnRequest(over), signal, onText);
-const failureOf = async (work: Promise<unknown>): Promise<LooprError> => {
-  const error: unknown = await work.catch((thrown: unknown) => thrown);
-  if (error instanceof LooprError) return error;
-  throw new Error(`expected a LooprError, got ${String(error)}`);
-};
-const requests = () => server?.requests ?? [];
+closeServers();
 
 const answer = text("a fairly long answer in several pieces");
 test.each<[string, Reply]>([

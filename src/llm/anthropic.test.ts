@@ -1,55 +1,25 @@
 // What only the adapter over HTTP does: the request, retries, what breaks, keys.
-import { afterEach, expect, test } from "bun:test";
-import type { ContentBlock, Model, TurnRequest } from "../engine/ports.ts";
+import { expect, test } from "bun:test";
+import type { ContentBlock } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
+import { hang, rateLimited, status, text, thinking, tool, turn } from "../../test/support/model-server.ts";
 import {
-  hang,
-  modelServer,
-  rateLimited,
-  status,
-  text,
-  thinking,
-  tool,
-  turn,
-  type Handler,
-  type ModelServer,
-  type Reply,
-} from "../../test/support/model-server.ts";
-import { turnRequest } from "../../test/support/turn-request.ts";
+  ask,
+  closeServers,
+  failureOf,
+  key,
+  never,
+  requests,
+  serve,
+  server,
+  start,
+} from "../../test/support/asked-model.ts";
 import { CallLimiter } from "./limiter.ts";
 import { createModel } from "./models.ts";
 import { costOf } from "./pricing.ts";
+import { turnRequest } from "../../test/support/turn-request.ts";
 
-const key = "sk-test-0123456789";
-const never = new AbortController().signal;
-let server: ModelServer | null = null;
-afterEach(async () => {
-  await server?.close();
-  server = null;
-});
-
-interface Options {
-  limiter?: CallLimiter;
-  baseUrl?: string;
-}
-const start = async (script: Reply[] | Handler, options: Options = {}): Promise<Model> => {
-  server = await modelServer(script);
-  return createModel({
-    provider: "anthropic",
-    credentials: { api_key: key, base_url: options.baseUrl ?? server.url },
-    script: null,
-    limiter: options.limiter ?? new CallLimiter(10),
-    env: { LOOPR_MODEL_RETRY_MS: "1" },
-  });
-};
-const ask = (model: Model, over: Partial<TurnRequest> = {}, signal = never, onText = (_: string) => {}) =>
-  model.turn(turnRequest(over), signal, onText);
-const failureOf = async (work: Promise<unknown>): Promise<LooprError> => {
-  const error: unknown = await work.catch((thrown: unknown) => thrown);
-  if (error instanceof LooprError) return error;
-  throw new Error(`expected a LooprError, got ${String(error)}`);
-};
-const requests = () => server?.requests ?? [];
+closeServers();
 
 test("asks for what the turn says, with the key, as a stream", async () => {
   const model = await start([text("ok")]);
@@ -60,7 +30,7 @@ test("asks for what the turn says, with the key, as a stream", async () => {
   expect(request?.system).toBe("You write code.");
   expect(request?.tools).toEqual(["read_file", "write_file"]);
   expect(request?.prompt).toBe("Add a greeting.");
-  expect(server?.refused).toEqual([]);
+  expect(server().refused).toEqual([]);
 });
 
 const marked = (value: unknown): string[] => {
@@ -135,7 +105,7 @@ test("thinking goes back unchanged, in its place; a turn that ends in it is mend
     ],
   });
   expect(requests()[2]?.messages[1]?.["content"]).toEqual([{ type: "text", text: "(nothing)" }]);
-  expect(server?.refused).toEqual([]);
+  expect(server().refused).toEqual([]);
 });
 
 test("text without words is neither passed on nor sent", async () => {
@@ -162,7 +132,7 @@ test("a refusal in the middle of a tool call is no tool call; nothing to say to 
   expect(result).toMatchObject({ stop: "refusal", content: [{ type: "text", text: "I" }] });
   expect(requests()[0]?.body).not.toHaveProperty("system");
   expect(requests()[0]?.body).not.toHaveProperty("tools");
-  expect(server?.refused).toEqual([]);
+  expect(server().refused).toEqual([]);
 });
 
 const answer = text("a fairly long answer in several pieces");
@@ -208,7 +178,7 @@ test("a 429 holds back every call to that provider, and no call to another", asy
     },
   };
   const limiter = new CallLimiter(10, time);
-  server = await modelServer((_, n) => (n === 0 ? rateLimited(90) : text("ok")));
+  const server = await serve((_, n) => (n === 0 ? rateLimited(90) : text("ok")));
   const make = (base_url: string) =>
     createModel({
       provider: "anthropic",
@@ -257,8 +227,8 @@ test("cancelling closes the connection and frees the place", async () => {
   controller.abort(new Error("the engine's own reason"));
   expect([(await asked).code, (await waiting).code]).toEqual(["cancelled", "cancelled"]);
   expect((await ask(model)).stop).toBe("end");
-  while (server?.aborted === 0 && Date.now() < deadline) await Bun.sleep(1);
-  expect(server?.aborted).toBe(1);
+  while (server().aborted === 0 && Date.now() < deadline) await Bun.sleep(1);
+  expect(server().aborted).toBe(1);
 });
 
 test("what a listener throws is passed on, and is no reason to ask again", async () => {
