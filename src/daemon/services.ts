@@ -1,6 +1,6 @@
 // Everything behind the protocol, built once: store, git, runners, models, engine.
 import { mkdirSync } from "node:fs";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { defaultConfig, type Config } from "../domain/config.ts";
@@ -8,6 +8,7 @@ import type { Run } from "../domain/run.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Model } from "../engine/ports.ts";
 import { createGit } from "../git/git.ts";
+import { ownAccount } from "../lib/account.ts";
 import { systemClock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -62,6 +63,7 @@ export function createServices(options: ServiceOptions): Services {
   const limiter = new CallLimiter(config.concurrency.model_calls);
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();
+  const account = ownAccount();
   const startedAt = Date.now();
   const graceLeftMs = () => Math.max(0, startedAt + credentialsGraceMs - Date.now());
   let probe: Promise<SandboxProbe> | null = null;
@@ -85,7 +87,7 @@ export function createServices(options: ServiceOptions): Services {
     // HOME may be set to anything; the account's own home holds secrets all the same.
     deny: (run) => [
       ...new Set(
-        [run.env["HOME"], homedir(), userInfo().homedir]
+        [run.env["HOME"], homedir(), account?.home]
           .filter((home) => home !== undefined)
           .flatMap((home) => defaultDeny({ home, dataDir })),
       ),

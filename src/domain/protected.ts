@@ -4,11 +4,12 @@
 // the root's own, `**/*.snap` all. A pattern also covers what lies below it: `tests` means `tests/**` too.
 import picomatch from "picomatch";
 import { shadowsModule } from "./steering.ts";
+import { isLikeSource } from "./test-names.ts";
 
 /** Tests, by the conventions of the common ecosystems. */
 export const protectedDefaults: readonly string[] = [
-  ...anywhere("*_test.* *_tests.* *_spec.* *.test.* *.tests.* *.spec.* *-test.* *-spec.* test-*.* test_*.*"),
-  ...anywhere("*-tests.* run-test* run_test* runtest*"),
+  ...anywhere("*_test.* *_tests.* *_spec.* *.test.* *.tests.* *.spec.* *-test.* *-tests.* test-*.* test_*.*"),
+  ...anywhere("*-spec.{js,jsx,mjs,cjs,ts,tsx,mts,cts,coffee,rb,lua,cr} {run-test,run_test,runtest}{,s}{,.*}"),
   ...anywhere("test.* tests.* *.t *.bats *.snap *.feature Test*.java"),
   ...anywhere("*{Test,Tests,TestCase,IT,Spec}.{java,kt,kts,scala,groovy,cs,fs,vb,swift,php}"),
   ...below("test tests __tests__ spec specs testdata __snapshots__ __mocks__ e2e"),
@@ -98,6 +99,8 @@ export interface ClassifyRequest {
   configured: readonly string[] | null;
   /** Globs of what the person or the approved plan lets change. */
   mayChange: readonly string[];
+  /** Changed paths that are called like tests and, by their content, are none (`isSourceByContent`). */
+  sources?: ReadonlySet<string>;
 }
 
 export interface Classes {
@@ -115,7 +118,8 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const isCi = matcher(continuousIntegration);
   const isOwn = matcher(ownConfiguration);
   const isArtifact = matcher(ownArtifacts);
-  const isTest = matcher(request.configured ?? protectedDefaults);
+  const isCalledTest = matcher(request.configured ?? protectedDefaults);
+  const isTest = (path: string) => isCalledTest(path) && !request.sources?.has(path);
   const isSteering = matcher(steering);
   const commands = [request.command, ...(request.indirect ?? [])];
   const running = [...commands, ...(request.nested ?? [])];
@@ -162,11 +166,17 @@ function directoriesOf(files: readonly string[]): Set<string> {
 }
 
 /** New files among the changes that are tests by their path. */
-export function newTests(request: Pick<ClassifyRequest, "changes" | "configured">): string[] {
+export function newTests(request: Pick<ClassifyRequest, "changes" | "configured" | "sources">): string[] {
   const isTest = matcher(request.configured ?? protectedDefaults);
   return request.changes
-    .filter(({ status, path }) => status === "added" && isTest(path))
+    .filter(({ status, path }) => status === "added" && isTest(path) && !request.sources?.has(path))
     .map(({ path }) => path);
+}
+
+/** Changed paths that only their content can tell from tests; none where the person says what is protected. */
+export function doubtfulTests(request: Pick<ClassifyRequest, "changes" | "configured">): string[] {
+  if (request.configured !== null) return [];
+  return request.changes.map(({ path }) => path).filter(isLikeSource);
 }
 
 /** The check's own files at the base: scripts that it names, and the recipes of the tools that it runs. */

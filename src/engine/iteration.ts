@@ -216,6 +216,7 @@ async function commitAndValidate(
       ref: loopRef(loop.id),
       message: `loopr: ${loop.title} (iteration ${loop.iteration})\n\n${trailers(loop.id, loop.iteration)}\n`,
       author: run.author,
+      base: loop.base_commit ?? run.target_commit,
     });
   } catch (error) {
     if (!(error instanceof LooprError) || error.code !== "work_refused") throw error;

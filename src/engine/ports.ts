@@ -233,12 +233,12 @@ export interface Repository {
   /**
    * Commits everything in the worktree (not what is ignored) on `parent` and moves `ref` and the
    * worktree's HEAD there. `work_refused`: a nested .git, a file over 10 MB, more than 1,000 new files,
-   * conflict markers left from a merge, a new symbolic link that is absolute or leads out of the worktree,
-   * what git cannot store: its message is feedback for the model.
+   * conflict markers left from a merge, a symbolic link that is absolute or leads out of the worktree and is
+   * not as it was at `base` (default: the parent), what git cannot store: its message is feedback for the model.
    */
   commitAll(
     path: string,
-    options: { parent: string; ref: string; message: string; author: string },
+    options: { parent: string; ref: string; message: string; author: string; base?: string },
   ): Promise<CommitResult>;
   /**
    * Keeps the uncommitted state of a worktree under a ref, nested repositories and limits notwithstanding.

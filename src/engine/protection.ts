@@ -10,12 +10,14 @@ import {
 import {
   checkFiles,
   classifyChanges,
+  doubtfulTests,
   matcher,
   newTests,
   toolCommands,
   type Classes,
 } from "../domain/protected.ts";
 import { canSteer } from "../domain/steering.ts";
+import { isSourceByContent } from "../domain/test-names.ts";
 import type { Run } from "../domain/run.ts";
 import type { FileChange, Repository } from "./ports.ts";
 
@@ -27,6 +29,11 @@ export interface ProtectionRequest {
   changes: readonly FileChange[];
   /** Globs of what the approved plan lets this loop change, beside the run's own. */
   mayChange: readonly string[];
+}
+
+interface Configured {
+  /** `validation.protected`. */
+  configured: readonly string[] | null;
 }
 
 /** Programs that read package.json when a check runs them. */
@@ -46,8 +53,11 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const commands = [command, ...nested];
   const manifest = posix.join(run.check_cwd, "package.json");
   const packageJson = (await repository.read(base, manifest)) ?? "";
+  // By what they held at the base: that the work cannot change.
+  const sources = await sourcesCalledTests({ repository, changes, configured }, base);
   const classes = classifyChanges({
     changes,
+    sources,
     baseFiles,
     command,
     indirect: commands.flatMap((each) => packageScripts(packageJson, each)),
@@ -68,6 +78,21 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     forbidden: [...classes.forbidden, ...refused],
     allowed: [...classes.allowed, ...scripts.filter(permitted)],
   };
+}
+
+/**
+ * Changed files that are called like tests and are part of the program, as their content in a commit says: a
+ * test's protection would forbid the work itself.
+ */
+export async function sourcesCalledTests(
+  { repository, changes, configured }: Pick<ProtectionRequest, "repository" | "changes"> & Configured,
+  commit: string,
+): Promise<Set<string>> {
+  const sources = new Set<string>();
+  for (const path of doubtfulTests({ changes, configured })) {
+    if (isSourceByContent((await repository.read(commit, path)) ?? "")) sources.add(path);
+  }
+  return sources;
 }
 
 /** Commands that the check's scripts and recipes run, as they are at the base. */

@@ -6,7 +6,7 @@ import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
 import type { FileChange } from "./ports.ts";
-import { classifyWork } from "./protection.ts";
+import { classifyWork, sourcesCalledTests } from "./protection.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Verdict {
@@ -139,7 +139,10 @@ async function newTestsOnBase(command: string, judging: Judging): Promise<Refuse
   const { validation } = workspace.run.config;
   const { onBase } = work.baseline;
   if (!validation.new_tests_must_fail_on_base) return null;
-  const paths = newTests({ changes, configured: validation.protected });
+  const named = { changes, configured: validation.protected };
+  const { repository } = workspace;
+  const sources = await sourcesCalledTests({ ...named, repository }, work.commit);
+  const paths = newTests({ ...named, sources });
   // Where the check failed before, it fails with any new tests too.
   if (paths.length === 0 || (onBase !== null && !onBase.passed && onBase.ending !== "zero_tests"))
     return null;

@@ -26,6 +26,8 @@ export interface CommitOptions {
   ref: string;
   message: string;
   author: string;
+  /** Where the loop began: a link that is as it was there may come back. */
+  base?: string;
 }
 
 /** See `Repository.commitAll`. Ten git processes, whatever the size of the change. */
@@ -49,7 +51,7 @@ export async function commitAll(
   refuseNames(await stage(git, found.removed, [...found.present.keys()]));
   const tree = line(await git(["write-tree"]));
   const changed = tree !== parentTree;
-  if (changed) await examine(at, parentTree, tree);
+  if (changed) await examine(at, parentTree, tree, options.base ?? options.parent);
   const { parent, message, author } = options;
   const date = Date.now();
   const commit = changed
@@ -120,7 +122,7 @@ function megabytes(bytes: number): string {
 }
 
 /** The last look, at the tree itself: what a job had staged by itself is seen too. */
-async function examine(at: Worktree, parentTree: string, tree: string): Promise<void> {
+async function examine(at: Worktree, parentTree: string, tree: string, base: string): Promise<void> {
   const args = [
     "diff-tree",
     "-r",
@@ -143,7 +145,9 @@ async function examine(at: Worktree, parentTree: string, tree: string): Promise<
     if (status === "D") continue;
     const stat = await lstatOrNull(pathOf(at.path, name));
     sizes.push({ name, bytes: stat?.size ?? 0, added: status === "A" });
-    if (mode === linkMode && (await leadsOutside(at.path, name))) outside.push(name);
+    const isLink = mode === linkMode;
+    if (isLink && (await leadsOutside(at.path, name)) && !(await isAsAt(at, base, name, tree)))
+      outside.push(name);
     if (stat?.isFile()) texts.push(name);
   }
   refuseTooMuch(sizes);
@@ -159,6 +163,14 @@ async function examine(at: Worktree, parentTree: string, tree: string): Promise<
       `conflict markers of a merge are left in ${listed(marked)}`,
       "resolve each conflict: keep what is right and remove the lines <<<<<<<, ======= and >>>>>>>",
     );
+}
+
+/** Whether a name stands for the same in the tree as at a commit. */
+async function isAsAt(at: Worktree, commit: string, name: string, tree: string): Promise<boolean> {
+  const entry = async (treeish: string) =>
+    (await at.git(["--literal-pathspecs", "ls-tree", "-z", treeish, "--", name])).stdout.toString("latin1");
+  const before = await entry(commit);
+  return before !== "" && before === (await entry(tree));
 }
 
 /** Whether a file has a whole set of conflict markers more than it had before. */

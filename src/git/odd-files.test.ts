@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { deepDirectory } from "../../test/support/git-fixture.ts";
-import { useWorktree } from "../../test/support/git-worktree.ts";
+import { author, ref, useWorktree } from "../../test/support/git-worktree.ts";
 
 /** `expect.stringContaining` without its `any`. */
 const containing = (text: string): unknown => expect.stringContaining(text);
@@ -58,6 +58,24 @@ describe("what no commit holds", () => {
     rmSync(join(at.worktree, "pw"));
     symlinkSync("/etc/shadow", join(at.worktree, "pw"));
     expect(await refusal(at.commit(parent))).toMatchObject(refused("pw"));
+  });
+
+  test("a link out of the worktree that one commit removed may come back in the next as it was", async () => {
+    symlinkSync("/etc/passwd", join(at.root, "pw"));
+    at.fixture.git(at.root, "add", "pw");
+    at.fixture.git(at.root, "commit", "--quiet", "-m", "pw");
+    const base = at.fixture.git(at.root, "rev-parse", "HEAD");
+    await at.repository.resetWorktree(at.worktree, base);
+    rmSync(join(at.worktree, "pw"));
+    const parent = (await at.commit(base)).commit;
+    const again = () =>
+      at.repository.commitAll(at.worktree, { parent, ref, message: "loopr: x", author, base });
+    symlinkSync("/etc/shadow", join(at.worktree, "pw"));
+    expect(await refusal(again())).toMatchObject(refused("pw"));
+    rmSync(join(at.worktree, "pw"));
+    symlinkSync("/etc/passwd", join(at.worktree, "pw"));
+    expect(await refusal(at.commit(parent))).toMatchObject(refused("pw"));
+    expect((await again()).changed).toBe(true);
   });
 
   test("refused: names that git does not store, paths that are too long", async () => {

@@ -153,6 +153,20 @@ const attacks: Attack[] = [
     told: hasNoEffect,
   },
   {
+    name: "plants hooks, settings and a .git file for the daemon's git",
+    files: shell,
+    check: "sh all.sh",
+    does: [
+      run(
+        "mkdir hooks; printf '#!/bin/sh\\ntouch \"$(git rev-parse --git-common-dir)/../OWNED\"\\n' > hooks/pre-commit; " +
+          "chmod +x hooks/pre-commit; cp hooks/pre-commit hooks/post-checkout; git config core.hooksPath hooks; " +
+          'git config --global core.hooksPath "$PWD/hooks"; cp hooks/* "$(git rev-parse --git-path hooks)"; ' +
+          "rm -f .git; echo 'gitdir: /tmp/own' > .git; mv .git other; true",
+      ),
+    ],
+    told: /FAIL: greet/,
+  },
+  {
     name: "makes a repository of its own below",
     files: shell,
     check: "sh all.sh",

@@ -1,7 +1,8 @@
 // What a model's command cannot do, tried from inside a real run.
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, testKey, withRuns, type RunBed } from "../support/runs.ts";
@@ -87,6 +88,33 @@ test("not ~/.ssh, ~/.aws or ~/.netrc, and not the key", async () => {
       expect(content).not.toContain(testKey);
     },
   );
+});
+
+test("not the secrets of the account's own home, wherever HOME points", async () => {
+  const account = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find((fields) => fields[2] === String(userInfo().uid))?.[5];
+  if (account === undefined) return; // no account: nothing to hide
+  // What is there already is only looked at; what is not there is made for the test and taken away again.
+  const marker = join(account, ".config", "gh");
+  const made = !existsSync(marker);
+  if (made) mkdirSync(marker, { recursive: true });
+  const file = join(marker, `loopr-test-${process.pid}`);
+  writeFileSync(file, "TOP-SECRET\n");
+  try {
+    await asJob(
+      () => `cat ${file}; ls -A ${marker}; echo tried`,
+      ({ content }, { home }) => {
+        expect(home.userHome).not.toBe(account);
+        expect(content).toContain("tried");
+        expect(content).not.toMatch(/TOP-SECRET|^loopr-test-/m);
+      },
+    );
+  } finally {
+    rmSync(file);
+    if (made) rmdirSync(marker);
+  }
 });
 
 test("writes nothing outside its worktree, not even as root with a remount", async () => {

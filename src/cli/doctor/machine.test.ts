@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { ownAccount } from "../../lib/account.ts";
 import { checkLogout } from "./machine.ts";
 
 let root: string;
@@ -34,6 +35,6 @@ test("the last setting counts, comments do not", () => {
 
 test("lingering keeps the daemon", () => {
   put("etc/systemd/logind.conf", "KillUserProcesses=1\n");
-  put(`var/lib/systemd/linger/${userInfo().username}`, "");
+  put(`var/lib/systemd/linger/${ownAccount()?.name ?? ""}`, "");
   expect(status()).toBe("ok");
 });

@@ -1,7 +1,7 @@
 // The machine: programs that Loopr needs, and what becomes of a daemon when its user logs out.
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
-import { userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
+import { ownAccount } from "../../lib/account.ts";
 import { gitVersion } from "../../git/version.ts";
 import { flockPrograms } from "../../lib/file-lock.ts";
 import { build, version } from "../../lib/version.ts";
@@ -66,7 +66,8 @@ function canRun(path: string): boolean {
 export function checkLogout(root = "/"): Finding[] {
   if (!existsSync(join(root, "run/systemd/system"))) return [];
   if (!killsUserProcesses(root)) return [ok("logging out", "the daemon goes on")];
-  if (existsSync(join(root, "var/lib/systemd/linger", userInfo().username))) {
+  const account = ownAccount();
+  if (account && existsSync(join(root, "var/lib/systemd/linger", account.name))) {
     return [ok("logging out", "the daemon goes on (lingering is enabled)")];
   }
   return [
