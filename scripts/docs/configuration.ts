@@ -28,9 +28,14 @@ const descriptions: Readonly<Record<string, string>> = {
   "limits.iterations.code": "Iterations of a code loop.",
   "limits.turns": "Model turns of one iteration.",
   "limits.minutes": "Running minutes of a loop: waiting at the gate, in the queue or paused does not count.",
-  "limits.usd": "Dollars that a loop may cost. Null: no bound of its own.",
-  "limits.tokens": "Tokens that a loop may use. Null: no bound of its own.",
+  "limits.usd":
+    "Dollars that a loop may cost, with all that is below it: its children draw on them. Null: no bound of its own.",
+  "limits.tokens":
+    "Tokens that a loop may use, with all that is below it: its children draw on them. Null: no bound of its own.",
   "limits.run_usd": "Dollars that a run, all its loops together, may cost. Used up: it pauses.",
+  "limits.run_tokens": "Tokens that a run, all its loops together, may use. Null: no bound.",
+  "limits.run_minutes":
+    "Running minutes of a run: those of all its loops, added up. Null: no bound, beside that of each loop.",
   "concurrency.loops": "Loops that run at a time.",
   "concurrency.model_calls": "Model calls at a time.",
   "concurrency.per_type.plan": "Plan loops that run at a time.",

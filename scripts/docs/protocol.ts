@@ -35,7 +35,7 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "loop.pause": "Pauses a loop and its descendants.",
   "loop.resume": "Resumes a paused, stalled or failed loop.",
   "loop.budget":
-    "Raises the bound on the cost of a loop's whole run, in US dollars. A run that waits for it is then resumed by `loop.resume`.",
+    "Raises bounds: a loop's own, with a root the run's, and what a loop below it has paused at; bounds further up only as far as the loop can then use what it was given. What waits for it is then resumed by `loop.resume`.",
   "loop.cancel": "Cancels a loop and its descendants. Its branch stays.",
   "loop.delete": "Forgets an ended run. Its branch stays.",
   "loop.events": "The stored events of a loop and its descendants.",

@@ -2,6 +2,7 @@
 import type { Client } from "../client/types.ts";
 import { LooprError } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
+import { boundLines } from "./bounds.ts";
 import { showOutcome, startTelling } from "./conclude.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { shownState, stateName, styleOf, titleOf } from "./format.ts";
@@ -56,26 +57,47 @@ export async function budget(
   typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
-  const add = Number(typed["add"]);
-  if (!Number.isFinite(add) || add <= 0) {
-    throw new LooprError(
-      "usage",
-      "--add takes a number of US dollars above 0",
-      "such as: loopr budget a1b2 --add 5",
-    );
-  }
+  const raise = raiseOf(typed);
   return act(context, args, ports, async (client, resolved) => {
     const { loop, short } = resolved;
-    const result = await client.call("loop.budget", { id: loop.id, add_usd: add });
+    const result = await client.call("loop.budget", { id: loop.id, ...raise });
     const waits = loop.waiting_for === "budget" || loop.run_state === "paused";
     return {
       result,
       says: [
-        `The run of ${named(resolved)} may now cost $${result.budget_usd.toFixed(2)}`,
+        `Raised the bounds of ${named(resolved)}:`,
+        ...boundLines(result.bounds, loop, short).map((line) => `  ${line}`),
+        ...(raise.add_iterations === undefined ? [] : [`  iterations of ${short(loop.id)}: raised`]),
         ...(waits ? [`  next: loopr resume ${short(loop.root_id)}`] : []),
       ],
     };
   });
+}
+
+/** The options of `loopr budget` and the parameters that they stand for. */
+const raises = [
+  { option: "add", parameter: "add_usd", whole: false, what: "US dollars" },
+  { option: "tokens", parameter: "add_tokens", whole: true, what: "tokens" },
+  { option: "minutes", parameter: "add_minutes", whole: false, what: "minutes of running time" },
+  { option: "iterations", parameter: "add_iterations", whole: true, what: "iterations" },
+] as const;
+
+function raiseOf(typed: Typed): Partial<Record<(typeof raises)[number]["parameter"], number>> {
+  const example = "such as: loopr budget a1b2 --add 5";
+  const given = raises.filter(({ option }) => typed[option] !== undefined);
+  if (given.length === 0) {
+    const options = raises.map(({ option }) => `--${option}`).join(", ");
+    throw new LooprError("usage", `budget takes at least one of ${options}`, example);
+  }
+  return Object.fromEntries(
+    given.map(({ option, parameter, whole, what }) => {
+      const amount = String(typed[option]).trim() === "" ? NaN : Number(typed[option]);
+      if (Number.isFinite(amount) && amount > 0 && (!whole || Number.isInteger(amount)))
+        return [parameter, amount];
+      const kind = whole ? "a whole number" : "a number";
+      throw new LooprError("usage", `--${option} takes ${kind} of ${what} above 0`, example);
+    }),
+  );
 }
 
 export async function cancel(

@@ -196,8 +196,11 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     does(
       program
         .command("budget <id>")
-        .description("raise the bound on a run's cost")
-        .requiredOption("--add <usd>", "by so many US dollars"),
+        .description("raise the bounds of a loop, and with a run's id those of the run")
+        .option("--add <usd>", "by so many US dollars")
+        .option("--minutes <n>", "by so many minutes of running time")
+        .option("--tokens <n>", "by so many tokens")
+        .option("--iterations <n>", "by so many iterations"),
       async () => (await act()).budget,
     ),
   cancel: ({ program, does }) =>

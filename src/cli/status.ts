@@ -3,6 +3,7 @@ import type { Client } from "../client/types.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { plain, plainLine } from "../lib/plain.ts";
+import { boundLines } from "./bounds.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import {
   age,
@@ -51,7 +52,7 @@ export async function status(
     for (const { id } of family) records.push(await recordsOf(client, id));
     const view = { style, short: resolved.short, nowMs: ports.now() };
     const lines = [
-      ...overview(loop, family, records, view),
+      ...overview(loop, family, records, view, boundLines(loop.bounds ?? [], loop, resolved.short)),
       ...(detail ? family.flatMap((one, index) => iterationLines(one, records[index], view)) : []),
       ...(await planLines(client, loop, view)),
     ];
@@ -76,7 +77,13 @@ async function recordsOf(client: Client, id: string): Promise<Records> {
   return { iteration_records: iterations, evidence };
 }
 
-function overview(loop: Loop, family: readonly Loop[], records: readonly Records[], view: View): string[] {
+function overview(
+  loop: Loop,
+  family: readonly Loop[],
+  records: readonly Records[],
+  view: View,
+  bounds: readonly string[],
+): string[] {
   const { style, short, nowMs } = view;
   const state = shownState(loop);
   const waiting = waitingText(loop) || (hasEnded(loop) ? "" : plainLine(loop.progress));
@@ -91,6 +98,7 @@ function overview(loop: Loop, family: readonly Loop[], records: readonly Records
     ...(loop.failure ? failureLines(loop.failure, short).map((line) => field("", line)) : []),
     ...(loop.undone_commit ? [field("undone", `by ${shortCommit(loop.undone_commit)}`)] : []),
     field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
+    ...bounds.map((line, index) => field(index === 0 ? "bounds" : "", line)),
     field("cost", costText(family)),
     ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),
     field("project", plainLine(loop.project)),

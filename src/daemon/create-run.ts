@@ -105,6 +105,8 @@ export async function createRun(
     merge_requested: false,
     cost_usd: 0,
     budget_usd: config.limits.run_usd,
+    budget_tokens: config.limits.run_tokens,
+    budget_minutes: config.limits.run_minutes,
     created_at: now,
   };
   const root = rootLoop(run, levels, params.description, now);

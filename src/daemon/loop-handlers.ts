@@ -36,7 +36,9 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       "loop.list": async (params) => ({ loops: await list(needs, params) }),
       "loop.get": ({ id }) => {
         const loop = ledger.loop(id);
-        return { loop: { ...loop, description: loop.context.description, iterations: loop.iteration } };
+        const { description } = loop.context;
+        const bounds = engine.parts.spending.bounds(id);
+        return { loop: { ...loop, description, iterations: loop.iteration, bounds } };
       },
       "loop.create_plan": async (params, caller) => {
         const { run, root, bounds } = await createRun(params, caller, needs);
@@ -58,9 +60,14 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.signals.resume(id);
         return { resumed: true };
       },
-      "loop.budget": ({ id, add_usd }) => {
-        const { budget_usd, cost_usd } = engine.signals.raiseBudget(id, add_usd);
-        return { budget_usd, cost_usd };
+      "loop.budget": ({ id, add_usd, add_tokens, add_minutes, add_iterations }) => {
+        const { budget_usd, cost_usd } = engine.signals.raiseBounds(id, {
+          ...(add_usd && { usd: add_usd }),
+          ...(add_tokens && { tokens: add_tokens }),
+          ...(add_minutes && { minutes: add_minutes }),
+          ...(add_iterations && { iterations: add_iterations }),
+        });
+        return { budget_usd, cost_usd, bounds: engine.parts.spending.bounds(id) };
       },
       "loop.cancel": async ({ id }) => {
         await engine.signals.cancel(id);

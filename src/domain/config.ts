@@ -30,6 +30,9 @@ export const Config = z.strictObject({
     usd: z.nullable(positive),
     tokens: z.nullable(count),
     run_usd: positive,
+    /** Of all loops of a run together. Stored runs of an older version do not have these. */
+    run_tokens: z._default(z.nullable(count), null),
+    run_minutes: z._default(z.nullable(positive), null),
   }),
   concurrency: z.strictObject({
     loops: count,
@@ -75,6 +78,8 @@ export const defaultConfig: Config = {
     usd: null,
     tokens: null,
     run_usd: 10,
+    run_tokens: null,
+    run_minutes: null,
   },
   concurrency: { loops: 50, model_calls: 10, per_type: { plan: 2, spec: 5, phase: 20, code: 50 } },
   llm: {
@@ -111,6 +116,8 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["limits.usd", "lower"],
   ["limits.tokens", "lower"],
   ["limits.run_usd", "lower"],
+  ["limits.run_tokens", "lower"],
+  ["limits.run_minutes", "lower"],
   ["llm.model", "free"],
   ["env.set", "trusted"],
 ]);

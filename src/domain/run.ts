@@ -63,6 +63,9 @@ export const Run = z.object({
   cost_usd: z.number(),
   /** The bound on cost_usd: limits.run_usd, and as much again each time a person resumes after it. */
   budget_usd: z.number(),
+  /** The bounds on the tokens and the running time of all of its loops together; null or absent: none. */
+  budget_tokens: z.optional(z.nullable(z.number())),
+  budget_minutes: z.optional(z.nullable(z.number())),
   created_at: z.number(),
 });
 export type Run = z.infer<typeof Run>;

@@ -1,58 +1,120 @@
-// The bounds of a loop and of its run, looked at between turns.
+// The bounds of loops and runs: told, and raised by a person or by resuming what has paused at one.
+import { amountOf, boundKinds, codeOf, type Bound, type BoundKind } from "../domain/bounds.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { LooprError } from "../lib/errors.ts";
-
-const msPerMinute = 60_000;
-
-/** Throws LooprError `budget_minutes`, `budget_usd`, `budget_tokens` or `budget_run_usd`: the loop then pauses. */
-export function assertWithinBounds(loop: Loop, run: Run, runningMs: number): void {
-  const { budget } = loop;
-  const over = (code: string, used: string) => {
-    const more = code === "budget_run_usd" ? `loopr budget ${run.id} --add 5 raises it; ` : "";
-    throw new LooprError(
-      code,
-      `${loop.loop_type} "${loop.title}" has used up its bound of ${used}`,
-      `${more}loopr resume ${run.id} goes on, and grants as much again where it is still used up`,
-    );
-  };
-  if (runningMs >= budget.minutes * msPerMinute)
-    over("budget_minutes", `${budget.minutes} minutes of running time`);
-  if (budget.usd !== null && loop.cost_usd >= budget.usd) over("budget_usd", `$${budget.usd}`);
-  if (budget.tokens !== null && loop.tokens_in + loop.tokens_out >= budget.tokens) {
-    over("budget_tokens", `${budget.tokens} tokens`);
-  }
-  const runUsd = run.budget_usd;
-  if (run.cost_usd >= runUsd) over("budget_run_usd", `$${runUsd} for the whole run`);
-}
+import type { Parts } from "./parts.ts";
 
 /** The bounds in one line, for the start of a run. */
 export function describeBounds(loop: Loop, run: Run): string {
   const { budget } = loop;
+  const run_ = [
+    amountOf("usd", run.budget_usd),
+    ...(run.budget_tokens ? [amountOf("tokens", run.budget_tokens)] : []),
+    ...(run.budget_minutes ? [amountOf("minutes", run.budget_minutes)] : []),
+  ];
   const parts = [
     `${budget.iterations} iterations`,
     `${budget.turns} turns each`,
     `${budget.minutes} minutes`,
     ...(budget.usd === null ? [] : [`$${budget.usd} a loop`]),
-    ...(budget.tokens === null ? [] : [`${budget.tokens} tokens`]),
-    `$${run.budget_usd} for the run`,
+    ...(budget.tokens === null ? [] : [`${budget.tokens} tokens a loop`]),
+    `${run_.join(" and ")} for the run`,
   ];
   return parts.join(", ");
 }
 
-/** The fields of a loop that resuming it raises, where its bound was used up. */
-export function granted(loop: Loop, run: Run): Partial<Loop> {
-  const { limits } = run.config;
-  const exhausted = loop.iteration >= loop.max_iterations;
-  const code = loop.failure?.code;
-  const tokens = loop.tokens_in + loop.tokens_out;
-  return {
-    max_iterations: exhausted ? loop.iteration + limits.iterations[loop.loop_type] : loop.max_iterations,
-    budget: {
-      ...loop.budget,
-      minutes: code === "budget_minutes" ? loop.budget.minutes + limits.minutes : loop.budget.minutes,
-      usd: code === "budget_usd" ? loop.cost_usd + (limits.usd ?? 0) : loop.budget.usd,
-      tokens: code === "budget_tokens" ? tokens + (limits.tokens ?? 0) : loop.budget.tokens,
-    },
-  };
+/** How much more a person allows, by kind. */
+export interface Raise {
+  usd?: number;
+  tokens?: number;
+  minutes?: number;
+  iterations?: number;
+}
+
+type Needs = Pick<Parts, "ledger" | "spending">;
+
+/**
+ * Raises what bounds the loop: its own bound, with a root the run's, and what a loop below it has paused at. Bounds
+ * further up are raised only as far as the loop can then use what it was given.
+ */
+export function raiseBounds(needs: Needs, id: string, raise: Raise): void {
+  const { ledger } = needs;
+  const loop = ledger.loop(id);
+  if (raise.iterations !== undefined) {
+    const max_iterations = loop.max_iterations + raise.iterations;
+    ledger.update(id, { max_iterations, budget: { ...loop.budget, iterations: max_iterations } });
+  }
+  for (const kind of boundKinds) {
+    const more = raise[kind];
+    if (more === undefined) continue;
+    raiseKind(needs, ledger.loop(id), kind, more);
+    for (const below of ledger.withDescendants(id)) {
+      const paused = below.status === "paused" && below.failure?.code === codeOf({ owner: below.id, kind });
+      if (paused && below.id !== id) raiseTightest(needs, below, kind, more);
+      tellRaised(needs, below.id, kind);
+    }
+  }
+}
+
+function raiseKind(needs: Needs, loop: Loop, kind: BoundKind, more: number): void {
+  const bounds = needs.spending.bounds(loop.id).filter((bound) => bound.kind === kind);
+  const isOwn = ({ owner }: Bound) => owner === loop.id || (owner === null && loop.parent_id === null);
+  const own = bounds.some(isOwn) ? bounds.filter(isOwn) : bounds.filter(({ owner }) => owner === null);
+  if (own.length === 0) {
+    throw new LooprError(
+      "invalid_state",
+      `${loop.loop_type} ${loop.id} has no bound on ${kind}: there is nothing to raise`,
+      `loopr status ${loop.id} shows the bounds that it has`,
+    );
+  }
+  for (const bound of bounds) {
+    const { limit, used } = bound;
+    if (own.includes(bound)) put(needs, loop, bound, Math.max(limit, used) + more);
+    else if (limit - used < more) put(needs, loop, bound, used + more);
+  }
+}
+
+/** Of the bounds of a kind the one that has the least left. */
+function raiseTightest(needs: Needs, loop: Loop, kind: BoundKind, more: number): void {
+  const [tightest] = needs.spending
+    .bounds(loop.id)
+    .filter((bound) => bound.kind === kind)
+    .toSorted((a, b) => a.limit - a.used - (b.limit - b.used));
+  if (tightest && tightest.limit - tightest.used < more) put(needs, loop, tightest, tightest.used + more);
+}
+
+function put({ ledger }: Needs, loop: Loop, { owner, kind }: Bound, limit: number): void {
+  if (owner !== null) {
+    ledger.update(owner, { budget: { ...ledger.loop(owner).budget, [kind]: limit } });
+    return;
+  }
+  if (kind === "usd") ledger.updateRun(loop.root_id, { budget_usd: limit });
+  else if (kind === "tokens") ledger.updateRun(loop.root_id, { budget_tokens: limit });
+  else ledger.updateRun(loop.root_id, { budget_minutes: limit });
+}
+
+/** What has paused at a bound of that kind now only waits to be resumed. */
+function tellRaised({ ledger }: Needs, id: string, kind: BoundKind): void {
+  const loop = ledger.loop(id);
+  if (loop.status !== "paused" || !loop.failure?.code.match(`^budget_(run_)?${kind}$`)) return;
+  const message = `${loop.failure.message}; it was raised since`;
+  ledger.update(id, {
+    failure: { code: "budget_raised", message, hint: `loopr resume ${loop.root_id} lets it go on` },
+  });
+}
+
+/** What resuming a loop grants where it had used something up: as much as it was given at first. */
+export function grantAgain(needs: Needs, id: string): Partial<Loop> {
+  const loop = needs.ledger.loop(id);
+  const { limits } = needs.ledger.run(loop.root_id).config;
+  const [, whole, kind] = /^budget_(run_)?(usd|tokens|minutes)$/.exec(loop.failure?.code ?? "") ?? [];
+  const known = boundKinds.find((one) => one === kind);
+  if (known) {
+    const amount = whole ? limits[`run_${known}`] : limits[known];
+    raiseTightest(needs, loop, known, amount ?? loop.budget[known] ?? 0);
+  }
+  if (loop.iteration < loop.max_iterations) return {};
+  const max_iterations = loop.iteration + limits.iterations[loop.loop_type];
+  return { max_iterations, budget: { ...needs.ledger.loop(id).budget, iterations: max_iterations } };
 }

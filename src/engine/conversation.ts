@@ -32,8 +32,7 @@ export interface ConversationOptions {
   /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
   artifactProblems: (value: unknown) => string[];
   signal: AbortSignal;
-  /** Accounts for the turn; throws where a bound is used up. Called before the first turn too, with null. */
-  onTurn: (result: TurnResult | null) => void;
+  onTurn: (result: TurnResult) => void;
 }
 
 export async function converse(options: ConversationOptions): Promise<Conversation> {
@@ -49,7 +48,6 @@ export async function converse(options: ConversationOptions): Promise<Conversati
   };
   let circling = notCircling;
   journal.message(messages[0]);
-  options.onTurn(null);
   while (conversation.turns < loop.budget.turns) {
     const turn = await options.model.turn(
       {

@@ -11,6 +11,7 @@ import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
 import { requireEnded, requireMergeable } from "./refusals.ts";
 import { Signals } from "./signals.ts";
+import { Spending } from "./spending.ts";
 import type { TaskEnd } from "./task.ts";
 import { Tasks } from "./tasks.ts";
 import { requireUndoable } from "./undo.ts";
@@ -30,7 +31,8 @@ export class Engine {
 
   constructor(options: EngineOptions & { limits: ScheduleLimits }) {
     this.ledger = new Ledger(options.store, options.clock);
-    this.parts = { ...options, ledger: this.ledger, isHeld: () => this.#held };
+    const spending = new Spending(this.ledger, options.clock);
+    this.parts = { ...options, ledger: this.ledger, spending, isHeld: () => this.#held };
     this.#limits = options.limits;
     this.verifier = new Verifier(this.parts);
     const wake = () => {

@@ -6,7 +6,6 @@ import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { inheritedContext } from "./artifacts.ts";
 import { baselineOf } from "./baseline.ts";
-import { assertWithinBounds } from "./bounds.ts";
 import { manifestKey, runSetup } from "./check.ts";
 import { converse, type Conversation } from "./conversation.ts";
 import { openJournal, type Journal } from "./journal.ts";
@@ -29,7 +28,6 @@ export interface IterationEnd {
 
 interface Context {
   signal: AbortSignal;
-  runningMs(): number;
 }
 
 export async function iterate(
@@ -72,8 +70,7 @@ export async function iterate(
     },
     signal: context.signal,
     onTurn: (turn) => {
-      if (turn) account(parts, id, turn, usage);
-      assertWithinBounds(parts.ledger.loop(id), parts.ledger.run(loop.root_id), context.runningMs());
+      addTurn(usage, turn);
     },
   });
   usage.turns = conversation.turns;
@@ -86,25 +83,12 @@ export async function iterate(
   return commitAndValidate(parts, loop, workspace, journal, conversation, usage, context);
 }
 
-/** Money and tokens count at once, so that a crash forgets none of them. */
-function account(parts: Parts, id: string, turn: TurnResult, usage: Partial<IterationRecord>): void {
-  const { ledger } = parts;
-  const loop = ledger.loop(id);
-  const run = ledger.run(loop.root_id);
+function addTurn(usage: Partial<IterationRecord>, turn: TurnResult): void {
   const tokensIn = turn.usage.input + turn.usage.cache_read + turn.usage.cache_write;
   usage.tokens_in = (usage.tokens_in ?? 0) + tokensIn;
   usage.tokens_out = (usage.tokens_out ?? 0) + turn.usage.output;
   usage.cost_usd = (usage.cost_usd ?? 0) + turn.cost_usd;
   usage.model_retries = (usage.model_retries ?? 0) + turn.retries;
-  ledger.update(
-    id,
-    {
-      tokens_in: loop.tokens_in + tokensIn,
-      tokens_out: loop.tokens_out + turn.usage.output,
-      cost_usd: loop.cost_usd + turn.cost_usd,
-    },
-    { run: { cost_usd: run.cost_usd + turn.cost_usd } },
-  );
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {

@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Git, Jobs, Model, Store } from "./ports.ts";
+import type { Spending } from "./spending.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface EngineLog {
@@ -32,6 +33,7 @@ export interface EngineOptions {
 
 export interface Parts extends EngineOptions {
   ledger: Ledger;
+  spending: Spending;
   /** The daemon is about to be replaced: no further iteration begins. */
   isHeld(): boolean;
 }

@@ -117,6 +117,8 @@ export interface TurnResult {
  */
 export interface Model {
   turn(request: TurnRequest, signal: AbortSignal, onText: (text: string) => void): Promise<TurnResult>;
+  /** Dollars for a prompt and an answer of so many tokens, nothing of it cached; 0 where nobody is paid. */
+  priceOf(model: string, inputTokens: number, outputTokens: number): number;
 }
 
 // ---------------------------------------------------------------- jobs

@@ -1,7 +1,7 @@
 // Signals: a person, or a parent, tells a loop and what is below it to stop, wait, or go on.
 import type { LoopEvent } from "../domain/transition.ts";
 import type { Run } from "../domain/run.ts";
-import { granted } from "./bounds.ts";
+import { grantAgain, raiseBounds, type Raise } from "./bounds.ts";
 import type { Core } from "./core.ts";
 import { nothingToDo } from "./refusals.ts";
 
@@ -26,28 +26,24 @@ export class Signals {
     const run = this.#core.ledger.run(root);
     if (loops.length === 0 && run.blocked === null)
       throw nothingToDo(this.#core.ledger.withDescendants(id), "resume");
-    const budget_usd =
-      run.cost_usd >= run.budget_usd ? run.cost_usd + run.config.limits.run_usd : run.budget_usd;
-    if (run.blocked || budget_usd !== run.budget_usd) {
-      this.#core.ledger.updateRun(
-        root,
-        { blocked: null, budget_usd },
-        run.blocked ? { failure: null, waiting_for: null } : {},
-      );
-    }
+    if (run.blocked)
+      this.#core.ledger.updateRun(root, { blocked: null }, { failure: null, waiting_for: null });
     for (const loop of loops)
-      this.#core.perform(this.#core.ledger.apply(loop.id, { kind: "resume" }, { patch: granted(loop, run) }));
+      this.#core.perform(
+        this.#core.ledger.apply(
+          loop.id,
+          { kind: "resume" },
+          { patch: grantAgain(this.#core.parts, loop.id) },
+        ),
+      );
     this.#core.integrator.advance(root);
     this.#core.wake();
   }
 
-  /** Raises the bound on the cost of a loop's whole run. */
-  raiseBudget(id: string, addUsd: number): Run {
-    const { root_id } = this.#core.ledger.loop(id);
-    const run = this.#core.ledger.run(root_id);
-    return this.#core.ledger.updateRun(root_id, {
-      budget_usd: Math.max(run.budget_usd, run.cost_usd) + addUsd,
-    });
+  /** Raises what bounds a loop; see `raiseBounds`. */
+  raiseBounds(id: string, raise: Raise): Run {
+    raiseBounds(this.#core.parts, id, raise);
+    return this.#core.ledger.run(this.#core.ledger.loop(id).root_id);
   }
 
   async cancel(id: string): Promise<void> {

@@ -6,10 +6,12 @@ import { dirname, join } from "node:path";
 import type { IterationRecord } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
+import { boundedModel } from "./bounded-model.ts";
 import { iterate, type IterationEnd } from "./iteration.ts";
 import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
+import { usedUp } from "./spending.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type TaskEnd =
@@ -25,15 +27,47 @@ export type TaskEnd =
 /** The same failure on the same tree this often is no progress. */
 const sameFailuresMax = 3;
 const feedbackKept = 10;
+/** The longest that a timer can be set to. */
+const timerMsMax = 2 ** 31 - 1;
 
 /** Throws only what the signal's abort throws, and bugs. */
 export async function runTask(parts: Parts, id: string, signal: AbortSignal): Promise<TaskEnd> {
+  parts.spending.begins(id);
   try {
-    return await run(parts, id, signal);
+    return await withinTime(parts, id, signal, (stop) => run(parts, id, stop));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof LooprError) return endOf(error);
     throw error;
+  } finally {
+    parts.spending.ends(id);
+  }
+}
+
+/** Ends the work, whatever it is at, when the loop's or the run's minutes are used up. */
+async function withinTime<T>(
+  parts: Parts,
+  id: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const outOfTime = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  // Looked at again when it fires: a person may have raised the bound meanwhile.
+  const watch = () => {
+    const left = parts.spending.timeLeft(id);
+    if (left === null) return;
+    if (left.ms <= 0) outOfTime.abort(usedUp(parts.ledger.loop(id), left.bound, 0));
+    else timer = setTimeout(watch, Math.min(left.ms + 1, timerMsMax));
+  };
+  watch();
+  try {
+    return await work(AbortSignal.any([signal, outOfTime.signal]));
+  } catch (error) {
+    outOfTime.signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -52,7 +86,7 @@ async function run(parts: Parts, id: string, signal: AbortSignal): Promise<TaskE
   }
   workspace = await openWorkspace(parts, ledger.run(loop.root_id));
   await prepareWorktree(parts, id, workspace);
-  return iterations(parts, id, workspace, model, signal);
+  return iterations(parts, id, workspace, boundedModel(parts, id, model), signal);
 }
 
 function waitForCredentials(loop: Loop, parts: Parts): TaskEnd {
@@ -96,9 +130,6 @@ async function iterations(
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const { ledger, store } = parts;
-  const startedAt = parts.clock.now();
-  const runningBefore = ledger.loop(id).context.running_ms;
-  const runningMs = () => runningBefore + parts.clock.now() - startedAt;
   for (;;) {
     if (parts.isHeld()) return { kind: "held" };
     const loop = ledger.loop(id);
@@ -106,12 +137,12 @@ async function iterations(
     const again =
       last?.iteration === loop.iteration && (last.outcome === null || last.outcome === "interrupted");
     const iteration = again ? loop.iteration : loop.iteration + 1;
-    if (iteration > loop.max_iterations) return { kind: "fail", failure: usedUp(loop) };
+    if (iteration > loop.max_iterations) return { kind: "fail", failure: iterationsUsedUp(loop) };
 
     begin(parts, loop, iteration, workspace);
     let end: IterationEnd;
     try {
-      end = await iterate(parts, id, workspace, model, { signal, runningMs });
+      end = await iterate(parts, id, workspace, model, { signal });
     } catch (error) {
       finishRecord(parts, id, iteration, {
         outcome: "interrupted",
@@ -127,19 +158,15 @@ async function iterations(
         layer: end.layer,
         feedback: null,
       });
-      ledger.update(id, {
-        progress: "passed",
-        context: { ...ledger.loop(id).context, running_ms: runningMs() },
-      });
+      ledger.update(id, { progress: "passed" });
       return { kind: "pass" };
     }
     if (end.asks && end.asks.length > 0) {
       const { feedback, layer } = end;
       finishRecord(parts, id, iteration, { ...end.record, outcome: "failed", layer, feedback });
-      ledger.update(id, { context: { ...ledger.loop(id).context, running_ms: runningMs() } });
       return { kind: "ask", files: end.asks, feedback };
     }
-    const stalled = noteFailure(parts, id, iteration, end, runningMs());
+    const stalled = noteFailure(parts, id, iteration, end);
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
     if (stalled) return { kind: "stall", failure: stalled };
   }
@@ -201,13 +228,7 @@ function finishRecord(parts: Parts, id: string, iteration: number, patch: Partia
 }
 
 /** Stores the feedback for the next prompt; returns why the loop has stalled, or null. */
-function noteFailure(
-  parts: Parts,
-  id: string,
-  iteration: number,
-  end: IterationEnd,
-  runningMs: number,
-): Failure | null {
+function noteFailure(parts: Parts, id: string, iteration: number, end: IterationEnd): Failure | null {
   const { ledger } = parts;
   finishRecord(parts, id, iteration, {
     ...end.record,
@@ -229,7 +250,7 @@ function noteFailure(
     context: {
       ...loop.context,
       failures,
-      running_ms: runningMs,
+      running_ms: parts.spending.runningMs(id),
       feedback: [...loop.context.feedback, { iteration, layer: end.layer, text: end.feedback }].slice(
         -feedbackKept,
       ),
@@ -253,7 +274,7 @@ function circling(loop: Loop, how: string): Failure {
   };
 }
 
-function usedUp(loop: Loop): Failure {
+function iterationsUsedUp(loop: Loop): Failure {
   const last = loop.context.feedback.at(-1);
   return {
     code: "iterations_used_up",

@@ -29,6 +29,7 @@ export function anthropicModel(options: AnthropicOptions): Model {
   const baseUrl = checkedBaseUrl(options.baseUrl ?? baseUrlDefault);
   let connecting: Promise<{ sdk: typeof Sdk; client: Client }> | null = null;
   return {
+    priceOf: (model, input, output) => costOf(model, { input, output, cache_read: 0, cache_write: 0 }),
     turn: async (request, signal, onText) => {
       const { sdk, client } = await (connecting ??= connect(options.apiKey, baseUrl));
       const spent: Usage[] = [];

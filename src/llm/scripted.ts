@@ -14,6 +14,7 @@ const noUsage: Usage = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
  */
 export function scriptedModel(script: Script, time: Time = systemTime): Model {
   return {
+    priceOf: () => 0,
     turn: async (request, signal, onText) => {
       const taken = request.messages.filter((message) => message.role === "assistant").length;
       const turn = entryFor(script, request).turns[taken] ?? { text: "Done." };

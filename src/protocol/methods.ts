@@ -1,6 +1,7 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
 import { PlanSpec } from "../domain/artifacts.ts";
+import { Bound } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
@@ -53,7 +54,13 @@ const LoopCounts = z.record(z.string(), z.number());
 
 /** `loop.get` adds the original client's flat fields to the record. */
 const loopDetail = () =>
-  z.object({ loop: z.extend(Loop, { description: z.string(), iterations: z.number() }) });
+  z.object({
+    loop: z.extend(Loop, {
+      description: z.string(),
+      iterations: z.number(),
+      bounds: optional(z.array(Bound)),
+    }),
+  });
 
 export const methods = {
   initialize: method(
@@ -134,8 +141,15 @@ export const methods = {
   "loop.pause": method(byId, yes("paused")),
   "loop.resume": method(byId, yes("resumed")),
   "loop.budget": method(
-    () => z.object({ id: z.string(), add_usd: z.number().check(z.positive()) }),
-    () => z.object({ budget_usd: z.number(), cost_usd: z.number() }),
+    () =>
+      z.object({
+        id: z.string(),
+        add_usd: optional(z.number().check(z.positive())),
+        add_tokens: optional(z.int().check(z.positive())),
+        add_minutes: optional(z.number().check(z.positive())),
+        add_iterations: optional(z.int().check(z.positive())),
+      }),
+    () => z.object({ budget_usd: z.number(), cost_usd: z.number(), bounds: z.array(Bound) }),
   ),
   "loop.cancel": method(byId, yes("cancelled")),
   "loop.delete": method(byId, yes("deleted")),

@@ -106,26 +106,6 @@ describe("the model", () => {
       },
     );
   });
-
-  test("a bound on money pauses the run with exit code 6; resume grants as much again", async () => {
-    const handler: Handler = (request) => (request.turn === 0 ? write : done);
-    await withRuns(handler, async ({ repo, loopr }) => {
-      const result = await loopr([...run, "--budget", "0.0001", "--json"]);
-      expect(result.code).toBe(6);
-      const id = String(json(result)["id"]);
-      const status = json(await loopr(["status", id, "--json"]));
-      expect(status["failure"]).toMatchObject({ code: "budget_run_usd" });
-      expect(Number(status["cost_usd"])).toBeGreaterThan(0);
-      const raised = json(await loopr(["budget", id, "--add", "5", "--json"]));
-      expect(raised).toMatchObject({ id, cost_usd: status["cost_usd"] });
-      expect(Number(raised["budget_usd"])).toBeGreaterThan(5);
-      expect(repo.read("greet.sh")).toBe(sampleFiles["greet.sh"]);
-      expect(await loopr(["budget", id, "--add", "-1"])).toMatchObject({ code: 2 });
-      expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
-      expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
-      expect(repo.read("greet.sh")).toBe(goodGreet);
-    });
-  });
 });
 
 describe("the check", () => {

@@ -1,0 +1,148 @@
+// Bounds on money, tokens and time: a run pauses before it passes them, says so, and goes on when a person lets it.
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hang, text, tool, turn, type Handler } from "../support/model-server.ts";
+import { goodGreet, json, sampleFiles, withRuns, type RunBed } from "../support/runs.ts";
+
+const write = tool("write_file", { path: "greet.sh", content: goodGreet });
+const run = ["run", "--depth", "code", "--check", "sh test.sh", "Greet the world", "--yes", "--json"];
+
+function configure({ home }: RunBed, limits: string): void {
+  const directory = join(home.userHome, ".config", "loopr");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "loopr.yml"), `limits: { ${limits} }\n`);
+}
+
+describe("money", () => {
+  test("too little for one call: none is made, exit 6; a raised bound and resume bring the run to its end", async () => {
+    const handler: Handler = (request) => (request.turn === 0 ? write : [text("Done.")]);
+    await withRuns(handler, async ({ repo, server, loopr }) => {
+      const result = await loopr([...run, "--budget", "0.0001"]);
+      expect(result.code).toBe(6);
+      expect(server.requests).toHaveLength(0);
+      const id = String(json(result)["id"]);
+      const status = json(await loopr(["status", id, "--json"]));
+      expect(status).toMatchObject({ waiting_for: "budget", cost_usd: 0 });
+      expect(status["failure"]).toMatchObject({ code: "budget_run_usd" });
+      expect(JSON.stringify(status["failure"])).toContain("is left");
+
+      for (const wrong of [["--add", "-1"], ["--tokens", "1.5"], ["--minutes", ""], []])
+        expect(await loopr(["budget", id, ...wrong])).toMatchObject({ code: 2 });
+      const none = await loopr(["budget", id, "--tokens", "10"]);
+      expect(none).toMatchObject({ code: 1 });
+      expect(none.stderr).toContain("has no bound on tokens");
+      const raised = json(await loopr(["budget", id, "--add", "5", "--json"]));
+      expect(raised).toMatchObject({ id, cost_usd: 0, budget_usd: 5.0001 });
+      expect((await loopr(["status", id])).stdout).toMatch(
+        /bounds .* of at most 120 minutes\n.*\$0 of at most \$5/,
+      );
+      expect(repo.read("greet.sh")).toBe(sampleFiles["greet.sh"]);
+      expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
+      expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
+      expect(repo.read("greet.sh")).toBe(goodGreet);
+      // The person's raise was enough: resume has granted nothing beside it.
+      const budget = json(await loopr(["budget", id, "--add", "1", "--json"]))["budget_usd"];
+      expect(budget).toBe(6.0001);
+    });
+  });
+
+  test("the last answer is only as long as what is left pays for; cut short it is not worked with", async () => {
+    /** 10,000 tokens of an answer cost 10 cents. */
+    const handler: Handler = (request) =>
+      request.turn === 0
+        ? turn([write], { usage: { input_tokens: 1000, output_tokens: 3000 } })
+        : turn([text("I was going to say")], {
+            stop: "max_tokens",
+            usage: { input_tokens: 1000, output_tokens: 100 },
+          });
+    await withRuns(handler, async ({ repo, server, loopr }) => {
+      const result = await loopr([...run, "--budget", "0.1"]);
+      expect(json(result)).toMatchObject({ run_state: "paused", failure: { code: "budget_run_usd" } });
+      const [first, second, third] = server.requests;
+      expect(first?.body.max_tokens).toBe(8192);
+      expect(second?.body.max_tokens).toBeLessThan(7000);
+      expect(third).toBeUndefined();
+      expect(Number(json(result)["cost_usd"])).toBeLessThan(0.1);
+      expect(repo.read("greet.sh")).toBe(sampleFiles["greet.sh"]);
+    });
+  });
+
+  test("children draw on their parent's: two of them cannot each spend what it has", async () => {
+    const plan = {
+      title: "Two",
+      summary: "Two.",
+      specs: ["a", "b"].map((name) => ({ name, description: `Make ${name}`, depends_on: [], level: "code" })),
+    };
+    const handler: Handler = (request) =>
+      request.tools.includes("create_plan")
+        ? turn([request.turn === 0 ? tool("create_plan", plan) : text("Done.")], {})
+        : turn([tool("run_command", { command: `echo ${request.turn}` })], {
+            usage: { input_tokens: 100_000, output_tokens: 1_000 },
+          });
+    await withRuns(handler, async (bed) => {
+      configure(bed, "usd: 1, run_usd: 100");
+      const result = await bed.loopr([
+        "run",
+        "--levels",
+        "plan,code",
+        "--check",
+        "true",
+        "Two",
+        "--yes",
+        "--json",
+      ]);
+      expect(result.code).toBe(6);
+      expect(json(result)).toMatchObject({ run_state: "paused" });
+      const cost = Number(json(result)["cost_usd"]);
+      expect(cost).toBeGreaterThan(0.5);
+      // A call of 21 cents whose prompt looked short beforehand is the most that each can be over.
+      expect(cost).toBeLessThan(1 + 2 * 0.22);
+      const loops = json(await bed.loopr(["list", "--json"]))["loops"] as {
+        failure: { code: string } | null;
+      }[];
+      expect(loops.map(({ failure }) => failure?.code ?? "").toSorted()).toEqual([
+        "",
+        "budget_usd",
+        "budget_usd",
+      ]);
+    });
+  });
+});
+
+describe("tokens and minutes", () => {
+  test("of the whole run: paused with the bound's name; budget and resume let it go on", async () => {
+    const handler: Handler = (request) => (request.turn === 0 ? write : [text("Done.")]);
+    await withRuns(handler, async (bed) => {
+      configure(bed, "run_tokens: 500");
+      const result = await bed.loopr(run);
+      expect(result.code).toBe(6);
+      expect(json(result)["failure"]).toMatchObject({ code: "budget_run_tokens" });
+      const id = String(json(result)["id"]);
+      expect(await bed.loopr(["budget", id, "--tokens", "1000000"])).toMatchObject({ code: 0 });
+      expect(await bed.loopr(["resume", id])).toMatchObject({ code: 0 });
+      expect(await bed.loopr(["watch", id])).toMatchObject({ code: 0 });
+    });
+  });
+
+  for (const limit of ["minutes: 0.02", "run_minutes: 0.02"])
+    test(`${limit}: a call that does not end is ended, and time at the pause does not count`, async () => {
+      let answers = false;
+      const handler: Handler = (request) =>
+        answers ? (request.turn === 0 ? write : [text("Done.")]) : hang();
+      await withRuns(handler, async (bed) => {
+        configure(bed, limit);
+        const result = await bed.loopr(run);
+        expect(result.code).toBe(6);
+        const code = limit.startsWith("run") ? "budget_run_minutes" : "budget_minutes";
+        expect(json(result)).toMatchObject({ run_state: "paused", failure: { code } });
+        const id = String(json(result)["id"]);
+        const usedBefore = json(await bed.loopr(["status", id, "--json"]))["bounds"];
+        answers = true;
+        expect(json(await bed.loopr(["status", id, "--json"]))["bounds"]).toEqual(usedBefore);
+        expect(await bed.loopr(["budget", id, "--minutes", "10"])).toMatchObject({ code: 0 });
+        expect(await bed.loopr(["resume", id])).toMatchObject({ code: 0 });
+        expect(await bed.loopr(["watch", id])).toMatchObject({ code: 0 });
+      });
+    });
+});
