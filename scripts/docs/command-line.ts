@@ -1,7 +1,8 @@
 // docs/command-line.md: commands and options as the program itself knows them.
 import type { Command, Option } from "commander";
 import { exitCodes } from "../../src/cli/context.ts";
-import { createProgram } from "../../src/cli/program.ts";
+import { createProgram } from "../../src/cli/parser.ts";
+import { knownWords } from "../../src/cli/program.ts";
 
 const exitTexts: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: "done",
@@ -15,7 +16,8 @@ const exitTexts: Readonly<Record<keyof typeof exitCodes, string>> = {
 };
 
 export function commandLinePage(): string {
-  const program = createProgram(() => {}, { runDaemon: () => Promise.resolve(0) });
+  const words = knownWords({ runDaemon: () => Promise.resolve(0) });
+  const program = createProgram(words, false, () => Promise.resolve());
   const everywhere = new Set(["--json", "--verbose"]);
   const commands = leaves(program)
     .map((command) => section(command, everywhere))

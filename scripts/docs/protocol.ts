@@ -11,10 +11,10 @@ import {
   clientsMaxDefault,
   heartbeatMs,
   lineBytesMax,
-  requestIdMax,
   protocolVersion,
 } from "../../src/protocol/messages.ts";
 import { Credentials, methods, unbuiltMethods, type MethodName } from "../../src/protocol/methods.ts";
+import { requestIdMax } from "../../src/protocol/request.ts";
 import { typeWriter } from "./types.ts";
 
 const methodTexts: Readonly<Record<MethodName, string>> = {

@@ -1,16 +1,10 @@
 // The commands: their words, their options, and how the code behind each is loaded when it is chosen.
-import type { Command, CommanderError, OutputConfiguration } from "commander";
-import { LooprError } from "../lib/errors.ts";
-import { exitCodes } from "./context.ts";
-import type { Action, Roles } from "./program.ts";
-
-export const helpHint = "loopr --help lists the commands and their options";
+import type { Action, CommandWords, Roles } from "./grammar.ts";
 
 export interface Registration {
-  program: Command;
+  program: CommandWords;
   /** Registers what a command does. */
-  does: (command: Command, load: () => Promise<Action>) => Command;
-  output: OutputConfiguration;
+  does: (command: CommandWords, load: () => Promise<Action>) => CommandWords;
   roles: Roles;
 }
 
@@ -20,12 +14,8 @@ const act = async () => import("./act.ts");
 
 /** By their first words, in the order of the help. */
 export const commands: Readonly<Record<string, (to: Registration) => unknown>> = {
-  daemon: ({ program, does, output, roles }) => {
-    const daemon = program
-      .command("daemon")
-      .description("start, stop and look at the background daemon")
-      .configureOutput(output)
-      .exitOverride(needsCommand("daemon", () => daemon));
+  daemon: ({ program, does, roles }) => {
+    const daemon = program.command("daemon").description("start, stop and look at the background daemon");
     does(
       daemon
         .command("start")
@@ -219,11 +209,9 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
       async () => (await act()).merge,
     ),
   help: ({ program, does }) =>
-    does(program.command("help [command...]").description("show what a command takes"), () =>
-      Promise.resolve((_context, args) => {
-        helpOf(program, args).outputHelp();
-        return Promise.resolve(exitCodes.done);
-      }),
+    does(
+      program.command("help [command...]").description("show what a command takes"),
+      async () => (await import("./parser.ts")).help,
     ),
   undo: ({ program, does }) =>
     does(
@@ -234,29 +222,7 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
 };
 
-/** `help daemon start`: the command that the words name. */
-function helpOf(program: Command, words: readonly string[]): Command {
-  return words.reduce((at, word) => {
-    const found = at.commands.find((command) => command.name() === word);
-    if (found) return found;
-    throw new LooprError("usage", `there is no command '${words.join(" ")}'`, helpHint);
-  }, program);
-}
-
-/** A group of commands alone: what commander would answer with its help is an error that names the commands. */
-function needsCommand(group: string, command: () => Command): (error: CommanderError) => never {
-  return (error) => {
-    if (error.code !== "commander.help" || error.exitCode === 0) throw error;
-    const names = command().commands.map((inner) => inner.name());
-    throw new LooprError(
-      "usage",
-      `'loopr ${group}' needs a command: ${names.join(", ")}`,
-      `loopr ${group} --help says what each does`,
-    );
-  };
-}
-
-function runOptions(command: Command): Command {
+function runOptions(command: CommandWords): CommandWords {
   return command
     .option("--levels <levels>", "auto, or some of plan,spec,phase,code ending in code")
     .option("--depth <level>", "from this level down; code: one loop straight on the task")
@@ -269,7 +235,7 @@ function runOptions(command: Command): Command {
       "--may-change <glob>",
       "protected files that may change; may be given again",
       // Not a variadic option: that would take the task's words for globs.
-      (glob: string, before: string[] | undefined) => [...(before ?? []), glob],
+      (glob, before) => [...(before ?? []), glob],
     )
     .option("--sandbox <mode>", "auto, or none to run tools unsandboxed");
 }

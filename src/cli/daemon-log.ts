@@ -1,16 +1,16 @@
 // The daemon's log as lines for people. Read from its file: no daemon is needed for it, or started.
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as z from "zod/mini";
 import { logPath } from "../client/log-files.ts";
 import { deferred } from "../lib/deferred.ts";
 import { systemCode } from "../lib/errors.ts";
 import { logLevels, type LogLevel } from "../lib/log.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
+import { isShaped } from "../protocol/shape.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { clockTime, paint, styleOf, type Paint, type Style } from "./format.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 
 const linesShown = 200;
@@ -177,13 +177,11 @@ function inodeOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }
 
-const LogRecord = z.catchall(
-  z.object({ time: z.string(), level: z.string(), message: z.string() }),
-  z.unknown(),
-);
+const recordShape = { time: "string", level: "string", message: "string" } as const;
 
 function isAtLeast(least: LogLevel, line: string): boolean {
-  const level = LogRecord.safeParse(parseJson(line)).data?.level;
+  const record = parseJson(line);
+  const level = isShaped(record, recordShape) ? record.level : null;
   const rank = logLevels.findIndex((one) => one === level);
   return rank === -1 || rank >= logLevels.indexOf(least);
 }
@@ -192,8 +190,8 @@ const levelPaints: Readonly<Record<string, Paint>> = { error: "red", warn: "yell
 
 /** Time, level, message, then the fields as `name=value`; what is no record is shown as it is. */
 export function logLine(style: Style, line: string): string {
-  const record = LogRecord.safeParse(parseJson(line)).data;
-  if (!record) return plainLine(line);
+  const record = parseJson(line);
+  if (!isShaped(record, recordShape)) return plainLine(line);
   const { time, level, message, ...fields } = record;
   const at = new Date(time);
   const when = Number.isNaN(at.getTime()) ? plainLine(time) : `${dateOf(at)} ${clockTime(at.getTime())}`;

@@ -12,7 +12,7 @@ import type { Result } from "../protocol/methods.ts";
 import { exitCodes } from "./context.ts";
 import { logLine } from "./daemon-log.ts";
 import { fit, indent, styleOf, type Style } from "./format.ts";
-import type { Action } from "./program.ts";
+import type { Action } from "./grammar.ts";
 
 const statusTimeoutMs = 2_000;
 /** Of a log, where they explain a state. */

@@ -4,7 +4,7 @@ import { stopDaemon, type Stopped } from "../client/stop.ts";
 import { establishNewest } from "../client/upgrade.ts";
 import { LooprError } from "../lib/errors.ts";
 import { exitCodes, reportError, type CliContext } from "./context.ts";
-import type { Action, Roles } from "./program.ts";
+import type { Action, Roles } from "./grammar.ts";
 
 export function daemonStart(roles: Roles): Action {
   return async (context, _args, options) => {

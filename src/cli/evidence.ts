@@ -18,7 +18,7 @@ import {
   titleOf,
   type Style,
 } from "./format.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { readOutcome, type Outcome } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop } from "./resolve.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { loopStatuses, runStates } from "../domain/loop.ts";
+import { loopStatuses, runStates } from "../domain/loop-states.ts";
 import {
   age,
   duration,

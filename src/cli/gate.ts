@@ -3,7 +3,7 @@ import type { Client } from "../client/types.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { styleOf, titleOf } from "./format.ts";
 import { count } from "./narrate.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop, type Resolved } from "./resolve.ts";
 import { withSession } from "./session.ts";

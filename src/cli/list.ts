@@ -1,10 +1,11 @@
 // loopr list: the loops of this project, or of all, as a tree.
 import type { Client } from "../client/types.ts";
-import { loopStatuses, loopTypes, runStates, type Loop } from "../domain/loop.ts";
+import { loopStatuses, loopTypes, runStates } from "../domain/loop-states.ts";
+import type { Loop } from "../domain/loop.ts";
 import { RpcError } from "../protocol/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { styleOf } from "./format.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
 import { withSession } from "./session.ts";

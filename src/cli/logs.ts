@@ -6,7 +6,7 @@ import { showDaemonLog } from "./daemon-log.ts";
 import { Follow } from "./follow.ts";
 import { paint, styleOf, type Style } from "./format.ts";
 import type { KnownEvent } from "./known-event.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { exitCodeOfRun, hasEnded } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop, type Resolved } from "./resolve.ts";

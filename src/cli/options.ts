@@ -1,10 +1,11 @@
 // Options of `run` and `plan` as typed → the options of `loop.create_plan`, each checked before anything starts.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { loopTypes } from "../domain/loop.ts";
+import { loopTypes } from "../domain/loop-states.ts";
 import { parseLevels, type RunOptions } from "../domain/run-options.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { CliContext } from "./context.ts";
+import { usage } from "./usage.ts";
 
 type Typed = Readonly<Record<string, unknown>>;
 
@@ -117,10 +118,6 @@ function numberOf(typed: Typed, key: string, flag: string, whole: boolean): numb
 function textOf(typed: Typed, key: string): string | null {
   const value = typed[key];
   return typeof value === "string" ? value : null;
-}
-
-export function usage(message: string, hint: string, cause?: unknown): LooprError {
-  return new LooprError("usage", message, hint, { cause });
 }
 
 function badLevels(message: string, hint: string): LooprError {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FakeDaemon, makeEvidence, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
-import { runStates, type RunState } from "../domain/loop.ts";
+import { runStates } from "../domain/loop-states.ts";
+import type { RunState } from "../domain/loop.ts";
 import { exitCodeOfRun, hasEnded, isSettled, readOutcome } from "./outcome.ts";
 
 interface Row {

@@ -6,7 +6,7 @@ import type { Client } from "../client/types.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { age, head, icon, indent, money, paint, shortCommit, styleOf, type Style } from "./format.ts";
 import { count } from "./narrate.ts";
-import { usage } from "./options.ts";
+import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
 import { withSession } from "./session.ts";

@@ -1,10 +1,11 @@
 // What is at a socket's path, found out by asking: nobody, a daemon, or something that is none of ours.
-import * as z from "zod/mini";
 import { lstatSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { build } from "../lib/version.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
-import { methods, type Params, type Result } from "../protocol/methods.ts";
+import type { Params, Result } from "../protocol/methods.ts";
+import { isShaped } from "../protocol/shape.ts";
 import { Connection } from "./connection.ts";
 
 /** For connecting and the handshake together. */
@@ -12,10 +13,23 @@ export const handshakeMs = 2_000;
 /** The queue of a listening socket is full: its server is overwhelmed or stopped. */
 const queueFullRetryMs = 50;
 
-const OriginalAnswer = z.object({ version: z.string() });
+/** What `initialize` answers: its shape never changes. */
+const serverShape = {
+  version: "string",
+  build: "string",
+  protocol: "string",
+  capabilities: "object",
+  pid: "number",
+  nonce: "string",
+  started_at: "number",
+  home: "string",
+} as const satisfies Record<keyof Server, string>;
+const capabilitiesShape = { chat: "boolean", loops: "boolean", events: "boolean" } as const;
+
+type Server = Result<"initialize">;
 
 export type Answer =
-  | { kind: "connected"; connection: Connection; server: Result<"initialize">; path: string }
+  | { kind: "connected"; connection: Connection; server: Server; path: string }
   /** Nobody listens there. */
   | { kind: "nobody" }
   /** It takes the connection, and closes it without a word. */
@@ -86,10 +100,18 @@ async function handshake(
     if (error.code === "connection_lost") return { kind: "closes" };
     return { kind: "stranger", cause: error };
   }
-  const parsed = methods.initialize.result.safeParse(answer);
-  if (parsed.success) return { kind: "connected", connection, server: parsed.data, path };
-  const told = OriginalAnswer.safeParse(answer);
-  return told.success ? { kind: "original", version: told.data.version } : { kind: "stranger", cause: null };
+  if (isServer(answer)) {
+    if (answer.build !== build || build === "dev") {
+      connection.schemas = (await import("../protocol/methods.ts")).methods;
+    }
+    return { kind: "connected", connection, server: answer, path };
+  }
+  if (isShaped(answer, { version: "string" })) return { kind: "original", version: answer.version };
+  return { kind: "stranger", cause: null };
+}
+
+function isServer(answer: unknown): answer is Server {
+  return isShaped(answer, serverShape) && isShaped(answer.capabilities, capabilitiesShape);
 }
 
 function unreachable(path: string, error: unknown): LooprError {

@@ -4,7 +4,7 @@ import { deferred, type Deferred } from "../lib/deferred.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { RpcError } from "../protocol/errors.ts";
 import type { EventMessage } from "../protocol/messages.ts";
-import { methods, type MethodName, type Params, type Result } from "../protocol/methods.ts";
+import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import type { Connection } from "./connection.ts";
 import { credentialsFrom } from "./credentials.ts";
 import { establish, type Established, type EstablishOptions } from "./establish.ts";
@@ -75,8 +75,7 @@ class ReconnectingClient implements Client {
         return await connection.call(method, params, timeoutMs);
       } catch (error) {
         const lost = error instanceof LooprError && error.code === "connection_lost";
-        // A request that changes something may have been carried out: only its sender can decide.
-        if (!lost || !methods[method].idempotent || this.#state !== "reconnecting") throw error;
+        if (!lost || this.#state !== "reconnecting" || !(await isIdempotent(method))) throw error;
       }
     }
   }
@@ -193,4 +192,12 @@ class ReconnectingClient implements Client {
     this.#state = state;
     for (const listener of this.#stateListeners) listener(state);
   }
+}
+
+/**
+ * A request that changes something may have been carried out: only its sender can decide whether to repeat it.
+ * Loaded with the first connection that is lost.
+ */
+async function isIdempotent(method: MethodName): Promise<boolean> {
+  return (await import("../protocol/methods.ts")).methods[method].idempotent;
 }

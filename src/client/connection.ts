@@ -1,11 +1,12 @@
 // One socket to a daemon: requests out, responses and events in. Knows nothing of starting or coming back.
-import { connect, type Socket } from "node:net";
 import { deferred } from "../lib/deferred.ts";
 import { LooprError } from "../lib/errors.ts";
 import { RpcError } from "../protocol/errors.ts";
-import { EventMessage, Response } from "../protocol/messages.ts";
-import { methods, type MethodName, type Params, type Result } from "../protocol/methods.ts";
+import { isEventMessage, isResponse, type EventMessage, type Response } from "../protocol/messages.ts";
+import type { MethodName, methods, Params, Result } from "../protocol/methods.ts";
+import { isRecord } from "../protocol/shape.ts";
 import { encodeLine, LineDecoder } from "../rpc/lines.ts";
+import { openStream, type Stream } from "../rpc/stream.ts";
 
 /** A daemon's answers may be long (a list of thousands of loops); this only bounds what garbage can cost. */
 const answerBytesMax = 64 * 1024 * 1024;
@@ -20,29 +21,27 @@ export class Connection {
   /** Called once, when the connection is gone, for whatever reason but `close`. */
   onLost: () => void = () => {};
 
-  readonly #socket: Socket;
+  /**
+   * What answers have to look like. Null: the daemon is of this very build, whose answers were held to their
+   * types when it was compiled; a short command does without making the schemas then.
+   */
+  schemas: typeof methods | null = null;
+
+  #stream: Stream | null = null;
   readonly #decoder = new LineDecoder(answerBytesMax);
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #closed = false;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("data", (chunk) => this.#receive(chunk));
-    socket.on("error", () => {}); // `close` follows.
-    socket.on("close", () => this.#lost(connectionLost()));
-  }
-
   /** Rejects with the system's error (`ENOENT`, `ECONNREFUSED`, …). */
-  static open(path: string): Promise<Connection> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(path);
-      socket.once("error", reject);
-      socket.once("connect", () => {
-        socket.removeListener("error", reject);
-        resolve(new Connection(socket));
-      });
+  static async open(path: string): Promise<Connection> {
+    const connection = new Connection();
+    connection.#stream = await openStream(path, {
+      onData: (chunk) => connection.#receive(chunk),
+      onClose: () => connection.#lost(connectionLost()),
     });
+    if (connection.#closed) connection.#stream.close(); // By what the daemon said first.
+    return connection;
   }
 
   get isClosed(): boolean {
@@ -61,10 +60,10 @@ export class Connection {
   ): Promise<Result<M>> {
     let result: Result<M> | undefined;
     await this.request(method, params, timeoutMs, (value) => {
-      const parsed = methods[method].result.safeParse(value);
-      if (!parsed.success) throw unintelligible(`its answer to ${method} has an unknown shape`);
-      result = parsed.data as Result<M>; // By this method's schema, just now.
-      onResult(result);
+      const answer = this.schemas === null ? value : this.schemas[method].result.safeParse(value).data;
+      if (!isAnswer<M>(answer)) throw unintelligible(`its answer to ${method} has an unknown shape`);
+      result = answer;
+      onResult(answer);
     });
     return result as Result<M>;
   }
@@ -99,14 +98,14 @@ export class Connection {
         answer.reject(error);
       },
     });
-    this.#socket.write(encodeLine({ id, method, params }));
+    this.#stream?.write(encodeLine({ id, method, params }));
     return answer.promise;
   }
 
   close(): void {
     this.onLost = () => {};
     this.#lost(new LooprError("connection_lost", "the connection was closed"));
-    this.#socket.destroy();
+    this.#stream?.close();
   }
 
   #receive(chunk: Buffer): void {
@@ -146,7 +145,7 @@ export class Connection {
 
   #abandon(error: Error): void {
     this.#lost(error);
-    this.#socket.destroy();
+    this.#stream?.close();
   }
 
   #lost(error: Error): void {
@@ -166,10 +165,12 @@ function parseMessage(text: string): Response | EventMessage | null {
   } catch {
     return null;
   }
-  const event = EventMessage.safeParse(json);
-  if (event.success) return event.data;
-  const response = Response.safeParse(json);
-  return response.success ? response.data : null;
+  return isEventMessage(json) || isResponse(json) ? json : null;
+}
+
+/** What is no object has failed the schema, or is no answer to any method. */
+function isAnswer<M extends MethodName>(value: unknown): value is Result<M> {
+  return isRecord(value);
 }
 
 function dataOf(data: unknown): Record<string, unknown> {

@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootId, processStartTime } from "../lib/processes.ts";
-import { DaemonIdentity } from "../protocol/identity.ts";
+import { isDaemonIdentity, type DaemonIdentity } from "../protocol/identity.ts";
 
 /** What daemon.json says; null where it is missing or garbage. */
 export function readIdentity(dataDir: string): DaemonIdentity | null {
   try {
-    const parsed = DaemonIdentity.safeParse(JSON.parse(readFileSync(join(dataDir, "daemon.json"), "utf8")));
-    return parsed.success ? parsed.data : null;
+    const told: unknown = JSON.parse(readFileSync(join(dataDir, "daemon.json"), "utf8"));
+    return isDaemonIdentity(told) ? told : null;
   } catch {
     return null;
   }

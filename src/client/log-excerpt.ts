@@ -1,7 +1,7 @@
 // The lines that a log has got since a moment, for people: those of an attempt, not of earlier ones.
-import * as z from "zod/mini";
 import { readFileSync, statSync } from "node:fs";
 import { plainLine } from "../lib/plain.ts";
+import { isShaped } from "../protocol/shape.ts";
 
 const linesMax = 20;
 const lineCharsMax = 300;
@@ -44,8 +44,6 @@ function textSince({ path, inode, bytes }: LogMark): string {
   }
 }
 
-const LogRecord = z.object({ time: z.string(), level: z.string(), message: z.string() });
-
 function readable(line: string): string {
   const text = recordText(line) ?? line;
   return plainLine(text.length > lineCharsMax ? `${text.slice(0, lineCharsMax)}…` : text);
@@ -54,8 +52,9 @@ function readable(line: string): string {
 /** The fields stay in the file: of an error they hold its stack. */
 function recordText(line: string): string | null {
   try {
-    const { time, level, message } = LogRecord.parse(JSON.parse(line));
-    return `${time.slice(11, 19)} ${level} ${message}`;
+    const record: unknown = JSON.parse(line);
+    if (!isShaped(record, { time: "string", level: "string", message: "string" })) return null;
+    return `${record.time.slice(11, 19)} ${record.level} ${record.message}`;
   } catch {
     return null;
   }

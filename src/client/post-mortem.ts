@@ -1,9 +1,9 @@
 // What a daemon that ended in bad order has left: who it was, when it was last alive, and its last words.
-import * as z from "zod/mini";
 import { lstatSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bootId } from "../lib/processes.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
+import { isShaped } from "../protocol/shape.ts";
 import { isIdentityAlive, readIdentity } from "./identity.ts";
 import { crashLogPath, logPath, tailOf } from "./log-files.ts";
 
@@ -12,18 +12,26 @@ const linesKept = 20;
 const lineCharsMax = 2_000;
 
 /** `logs/crash.json`, written by the daemon that comes after. */
-export const Crash = z.object({
-  pid: z.number(),
-  version: z.string(),
-  build: z.string(),
+export interface Crash {
+  pid: number;
+  version: string;
+  build: string;
   /** The last sign of life, in milliseconds since 1970; the daemon gives one every 5 s. */
-  last_seen: z.number(),
+  last_seen: number;
   /** The last lines that it wrote to stderr: what it could not log itself. */
-  stderr: z.array(z.string()),
+  stderr: string[];
   /** The last lines of its log. */
-  log: z.array(z.string()),
-});
-export type Crash = z.infer<typeof Crash>;
+  log: string[];
+}
+
+const crashShape = {
+  pid: "number",
+  version: "string",
+  build: "string",
+  last_seen: "number",
+  stderr: "strings",
+  log: "strings",
+} as const satisfies Record<keyof Crash, string>;
 
 /** What is found where no daemon holds the lock. */
 export type Remains =
@@ -77,8 +85,8 @@ export function crashRecordPath(dataDir: string): string {
 /** The crash that a later daemon has noted; null where there was none. */
 export function lastCrash(dataDir: string): Crash | null {
   try {
-    const parsed = Crash.safeParse(JSON.parse(readFileSync(crashRecordPath(dataDir), "utf8")));
-    return parsed.success ? parsed.data : null;
+    const kept: unknown = JSON.parse(readFileSync(crashRecordPath(dataDir), "utf8"));
+    return isShaped(kept, crashShape) ? kept : null;
   } catch {
     return null;
   }

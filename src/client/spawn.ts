@@ -7,7 +7,7 @@ import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
 import { crashLogPath } from "./log-files.ts";
-import { ReadinessLine } from "../protocol/identity.ts";
+import { isReadinessLine, type ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -115,8 +115,8 @@ function openCrashLog(dataDir: string): number | null {
 
 function parseLine(text: string): ReadinessLine | null {
   try {
-    const parsed = ReadinessLine.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
+    const said: unknown = JSON.parse(text);
+    return isReadinessLine(said) ? said : null;
   } catch {
     return null;
   }

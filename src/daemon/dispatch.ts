@@ -3,8 +3,9 @@ import type * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
-import { isRequest, Request, requestIdMax, type Response } from "../protocol/messages.ts";
+import type { Response } from "../protocol/messages.ts";
 import { methods, type MethodName } from "../protocol/methods.ts";
+import { isRequest, Request, requestIdMax } from "../protocol/request.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 
 /** How much of what a client sent is repeated to it in an error. */

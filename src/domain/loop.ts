@@ -1,37 +1,13 @@
 // The loop: what is stored, and what goes over the wire. Field names are the wire's (snake_case).
 import * as z from "zod/mini";
+import { loopStatuses, loopTypes, runStates } from "./loop-states.ts";
 
-export const loopTypes = ["plan", "spec", "phase", "code"] as const;
 export const LoopType = z.enum(loopTypes);
 export type LoopType = z.infer<typeof LoopType>;
 
-export const loopStatuses = [
-  "pending",
-  "running",
-  "awaiting_approval",
-  "paused",
-  "rebasing",
-  "complete",
-  "failed",
-  "cancelled",
-  "stalled",
-  "invalidated",
-] as const;
 export const LoopStatus = z.enum(loopStatuses);
 export type LoopStatus = z.infer<typeof LoopStatus>;
 
-export const runStates = [
-  "planning",
-  "awaiting_approval",
-  "executing",
-  "integrating",
-  "verified",
-  "merged",
-  "stalled",
-  "failed",
-  "cancelled",
-  "paused",
-] as const;
 export const RunState = z.enum(runStates);
 export type RunState = z.infer<typeof RunState>;
 

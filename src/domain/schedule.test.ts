@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { loopRecord } from "../../test/support/records.ts";
-import { loopStatuses, loopTypes, type Loop } from "./loop.ts";
+import { loopStatuses, loopTypes } from "./loop-states.ts";
+import type { Loop } from "./loop.ts";
 import { priority, schedule } from "./schedule.ts";
 
 const limits = { loops: 50, per_type: { plan: 2, spec: 5, phase: 20, code: 50 } };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { loopRecord, runRecord } from "../../test/support/records.ts";
-import { loopStatuses, type Loop, type LoopStatus } from "./loop.ts";
+import { loopStatuses } from "./loop-states.ts";
+import type { Loop, LoopStatus } from "./loop.ts";
 import { isDone, runStateOf, transition, type LoopEvent } from "./transition.ts";
 
 const failure = { code: "x", message: "y", hint: "" };

@@ -1,25 +1,44 @@
-// What a daemon says of itself before anyone has connected: daemon.json, and the lines on its readiness pipe.
-import * as z from "zod/mini";
+// Who a daemon is, before anyone has connected: daemon.json, and the lines on its readiness pipe.
+import { isShaped } from "./shape.ts";
 
 /** daemon.json. Who holds the lock, for naming and signalling it; whether it is alive the handshake tells. */
-export const DaemonIdentity = z.object({
-  pid: z.int().check(z.positive()),
+export interface DaemonIdentity {
+  pid: number;
   /** Compares only: see lib/processes.ts. */
-  startTime: z.string(),
-  bootId: z.string(),
-  version: z.string(),
-  build: z.string(),
-  protocol: z.string(),
+  startTime: string;
+  bootId: string;
+  version: string;
+  build: string;
+  protocol: string;
   /** Differs between any two daemons, a restarted one included. */
-  nonce: z.string(),
-  socket: z.string(),
-});
-export type DaemonIdentity = z.infer<typeof DaemonIdentity>;
+  nonce: string;
+  socket: string;
+}
+
+const identityShape = {
+  pid: "number",
+  startTime: "string",
+  bootId: "string",
+  version: "string",
+  build: "string",
+  protocol: "string",
+  nonce: "string",
+  socket: "string",
+} as const satisfies Record<keyof DaemonIdentity, string>;
+
+export function isDaemonIdentity(value: unknown): value is DaemonIdentity {
+  return isShaped(value, identityShape) && Number.isSafeInteger(value.pid) && value.pid > 0;
+}
 
 /** Lines on the descriptor that `--readiness-fd` names: any number of `progress`, then one of the others. */
-export const ReadinessLine = z.union([
-  z.object({ progress: z.string() }),
-  z.object({ ready: z.object({ pid: z.number(), socket: z.string() }) }),
-  z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) }),
-]);
-export type ReadinessLine = z.infer<typeof ReadinessLine>;
+export type ReadinessLine =
+  | { progress: string }
+  | { ready: { pid: number; socket: string } }
+  | { error: { code: string; message: string; hint: string } };
+
+export function isReadinessLine(value: unknown): value is ReadinessLine {
+  if (isShaped(value, { progress: "string" })) return true;
+  if (isShaped(value, { ready: "object" })) return isShaped(value.ready, { pid: "number", socket: "string" });
+  if (!isShaped(value, { error: "object" })) return false;
+  return isShaped(value.error, { code: "string", message: "string", hint: "string" });
+}

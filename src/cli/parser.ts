@@ -1,0 +1,96 @@
+// The parser of command lines: help, version, everything that is written in an unusual way, and what is wrong.
+import { Command, CommanderError, Option } from "commander";
+import { LooprError } from "../lib/errors.ts";
+import { writeOut } from "../lib/stdio.ts";
+import { build, version } from "../lib/version.ts";
+import { createContext, exitCodes, reportError } from "./context.ts";
+import { everywhere, isLeaf, type Action, type CommandWords, type Leaf } from "./grammar.ts";
+import { knownWords, perform } from "./program.ts";
+
+const helpHint = "loopr --help lists the commands and their options";
+
+/** Runs the command line and returns the exit code. */
+export async function parse(argv: string[], words: Leaf): Promise<number> {
+  const json = argv.includes("--json");
+  let exitCode: number = exitCodes.done;
+  const program = createProgram(words, json, async (command, args, options) => {
+    exitCode = await perform(command, args, options);
+  });
+  const report = (error: LooprError) =>
+    reportError(createContext({ json, verbose: false, config: null }), error);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof LooprError) return report(error);
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCodes.done; // --help, --version
+    const message = error.message.replace(/^error: /, "");
+    return report(new LooprError("usage", message, helpHint));
+  }
+}
+
+type Chosen = (command: Leaf, args: string[], options: Record<string, unknown>) => Promise<void>;
+
+/** `json` decides the form of what is written before a command is chosen: help and version. */
+export function createProgram(words: Leaf, json: boolean, onChosen: Chosen): Command {
+  const program = commandOf(words, json, onChosen);
+  program.enablePositionalOptions(false).showSuggestionAfterError().allowExcessArguments();
+  program.on("option:version", () => {
+    writeOut(1, json ? `${JSON.stringify({ version, build })}\n` : `loopr ${version} (${build})\n`);
+    throw new CommanderError(exitCodes.done, "commander.version", version);
+  });
+  return program;
+}
+
+function commandOf(words: CommandWords, json: boolean, onChosen: Chosen): Command {
+  const command = new Command(words.name)
+    .description(words.text)
+    .allowExcessArguments(false)
+    .configureOutput({
+      // What commander would say of errors is said by reportError.
+      writeOut: (text) => writeOut(1, json ? `${JSON.stringify({ help: text.trimEnd() })}\n` : text),
+      writeErr: () => {},
+    });
+  for (const argument of words.args) command.argument(argument);
+  for (const option of words.options) command.addOption(optionOf(option));
+  for (const inner of words.commands) {
+    command.addCommand(commandOf(inner, json, onChosen));
+  }
+  if (!isLeaf(words)) return command.exitOverride(needsCommand(words));
+  for (const { flags, text } of everywhere) {
+    if (!words.options.some((own) => own.flags === flags)) command.option(flags, text);
+  }
+  return command.exitOverride().action(() => onChosen(words, command.args, command.optsWithGlobals()));
+}
+
+function optionOf({ flags, text, required, collect }: CommandWords["options"][number]): Option {
+  const option = new Option(flags, text).makeOptionMandatory(required);
+  return collect === null ? option : option.argParser(collect);
+}
+
+/** A group of commands alone: what commander would answer with its help is an error that names the commands. */
+function needsCommand(group: CommandWords): (error: CommanderError) => never {
+  return (error) => {
+    if (error.code !== "commander.help" || error.exitCode === 0) throw error;
+    const names = group.commands.map(({ name }) => name);
+    throw new LooprError(
+      "usage",
+      `'loopr ${group.name}' needs a command: ${names.join(", ")}`,
+      `loopr ${group.name} --help says what each does`,
+    );
+  };
+}
+
+/** `loopr help daemon start`: of the command that the words name. */
+export const help: Action = (context, words) => {
+  const nothing = { runDaemon: () => Promise.resolve<number>(exitCodes.done) };
+  const program = createProgram(knownWords(nothing), context.json, () => Promise.resolve());
+  const named = words.reduce((at, word) => {
+    const found = at.commands.find((command) => command.name() === word);
+    if (found) return found;
+    throw new LooprError("usage", `there is no command '${words.join(" ")}'`, helpHint);
+  }, program);
+  named.outputHelp();
+  return Promise.resolve(exitCodes.done);
+};
