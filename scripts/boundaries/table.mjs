@@ -55,7 +55,7 @@ export const packages = {
   "@anthropic-ai/sdk": ["llm"],
   "@earendil-works/pi-tui": ["tui/terminal.ts"],
   commander: ["cli"],
-  yaml: ["config", "llm/script-file.ts"],
+  yaml: ["config", "cli/plan-file.ts", "llm/script-file.ts"],
   picomatch: ["domain", "engine", "git", "runner"],
   ignore: ["runner"],
 };

@@ -43,7 +43,10 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "loop.diff": "What a loop changed, as a unified diff.",
   "loop.output": "The tail of what an iteration said and ran.",
   "plan.get_preview": "The plan, rendered and structured.",
-  "plan.approve": "Approves a plan that waits: its children start.",
+  "plan.edit":
+    "Stores a person's version of the plan that waits. `version` is the one that was edited: where another has come since, the answer is 1002.",
+  "plan.approve":
+    "Approves a plan that waits: its children start. With `version`, only if that one is still the newest.",
   "plan.reject": "Rejects a plan: it has failed.",
   "plan.iterate": "Sends a plan back with feedback.",
   "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
@@ -69,6 +72,7 @@ const eventTexts: Readonly<Record<EventName, string>> = {
   "loop.artifact": "A plan, spec or phase has been handed in.",
   "loop.recovered": "A loop goes on after a crash.",
   "plan.awaiting_approval": "A plan waits at the gate.",
+  "plan.edited": "A person has stored a new version of the plan that waits.",
   "plan.approved": "A plan was approved.",
   "plan.rejected": "A plan was rejected.",
   "merge.started": "A run is being brought onto its target.",

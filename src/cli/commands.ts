@@ -153,8 +153,20 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   approve: ({ program, does }) =>
     does(
-      program.command("approve <id>").description("approve a plan that waits"),
+      program
+        .command("approve <id>")
+        .description("approve a plan that waits")
+        .option("--level <spec=level>", "how a spec is done: code or spec; may be given again", collect),
       async () => (await gate()).approve,
+    ),
+  edit: ({ program, does }) =>
+    does(
+      program
+        .command("edit <id>")
+        .description("change the plan that waits, in $VISUAL or $EDITOR; stored as a new version")
+        .option("--file <path>", "take it from a file, or - for stdin, instead of an editor")
+        .option("--print", "print it as it would be edited"),
+      async () => (await import("./edit.ts")).edit,
     ),
   reject: ({ program, does }) =>
     does(
@@ -222,6 +234,11 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
 };
 
+/** Not a variadic option: that would take the words after it, too. */
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
 function runOptions(command: CommandWords): CommandWords {
   return command
     .option("--levels <levels>", "auto, or some of plan,spec,phase,code ending in code")
@@ -231,11 +248,6 @@ function runOptions(command: CommandWords): CommandWords {
     .option("--max-iterations <n>", "bound on the iterations of each loop")
     .option("--budget <usd>", "bound on the run's cost in US dollars")
     .option("--target <branch>", "the branch to merge onto")
-    .option(
-      "--may-change <glob>",
-      "protected files that may change; may be given again",
-      // Not a variadic option: that would take the task's words for globs.
-      (glob, before) => [...(before ?? []), glob],
-    )
+    .option("--may-change <glob>", "protected files that may change; may be given again", collect)
     .option("--sandbox <mode>", "auto, or none to run tools unsandboxed");
 }

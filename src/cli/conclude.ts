@@ -81,7 +81,8 @@ export async function startTelling(
     screen.close();
     throw error;
   });
-  const question = { ports, client: session.client, follow, screen, style, short };
+  const { client, undisturbed } = session;
+  const question = { ports, client, undisturbed, follow, screen, style, short };
   return {
     follow,
     question,

@@ -105,6 +105,7 @@ const usageCodes = new Set([
   "bad_levels",
   "bad_target",
   "bad_commit",
+  "plan_invalid",
 ]);
 
 /** The daemon could not be reached, or not be started. */

@@ -101,6 +101,12 @@ export function money(usd: number): string {
   return `$${usd.toFixed(2)}`;
 }
 
+/** Which version of a plan it is, and who made it. */
+export function versionText(plan: { version: number; author: string; at: number }, nowMs: number): string {
+  const by = plan.author === "person" ? `, edited by a person ${age(nowMs - plan.at)} ago` : "";
+  return `version ${plan.version}${by}`;
+}
+
 /** Local time of day. */
 export function clockTime(ms: number): string {
   const at = new Date(ms);

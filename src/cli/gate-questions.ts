@@ -5,11 +5,11 @@ import { plain, plainLine } from "../lib/plain.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import { diffLines } from "./diff.ts";
 import type { Follow } from "./follow.ts";
-import { money, paint, shownState, type Style } from "./format.ts";
+import { money, paint, shownState, versionText, type Style } from "./format.ts";
 import { merging } from "./merging.ts";
 import type { CliPorts } from "./ports.ts";
 import type { Screen } from "./screen.ts";
-import { reconnected } from "./session.ts";
+import { reconnected, type Session } from "./session.ts";
 
 export interface Question {
   ports: CliPorts;
@@ -18,6 +18,7 @@ export interface Question {
   screen: Screen;
   style: Style;
   short: (id: string) => string;
+  undisturbed: Session["undisturbed"];
 }
 
 /** `leave`: the person decides later. */
@@ -26,6 +27,7 @@ export type Answer = "go_on" | "leave";
 /** A plain no is the harmless one of its two meanings: a rejected plan has failed. */
 const gateChoices = [
   { key: "a", label: "approve", also: ["y", "yes", "ok"] },
+  { key: "e", label: "edit" },
   { key: "i", label: "iterate with feedback" },
   { key: "r", label: "reject" },
   { key: "l", label: "later", also: ["n", "no", "q", "quit"] },
@@ -41,13 +43,15 @@ export async function askAtGate(question: Question): Promise<Answer> {
   screen.line("");
   screen.line(plain(preview.content).trimEnd());
   screen.line("");
-  screen.line(paint(style, "dim", `cost so far: ${money(follow.loop.cost_usd)}`));
+  const { plan } = preview;
+  const version = plan ? `${versionText(plan, ports.now())}; ` : "";
+  screen.line(paint(style, "dim", `${version}cost so far: ${money(follow.loop.cost_usd)}`));
 
   const withdrawn = withdrawnWhen(follow, () => shownState(follow.loop) !== "awaiting_approval");
   const answer = await screen.asking(() =>
     ports.ask.choice(
-      asking.waiting_for === "protected" ? "This change waits for you:" : "This plan waits for you:",
-      [...gateChoices],
+      plan ? "This plan waits for you:" : "This change waits for you:",
+      gateChoices.filter(({ key }) => key !== "e" || plan),
       withdrawn,
     ),
   );
@@ -57,7 +61,9 @@ export async function askAtGate(question: Question): Promise<Answer> {
   }
   switch (answer) {
     case "a":
-      return decide(question, () => client.call("plan.approve", { id }));
+      return decide(question, () => client.call("plan.approve", { id, version: plan?.version ?? null }));
+    case "e":
+      return editHere(question, id);
     case "i": {
       const feedback = (await screen.asking(() => ports.ask.text("What should change?", withdrawn)))?.trim();
       return feedback ? decide(question, () => client.call("plan.iterate", { id, feedback })) : "go_on";
@@ -70,6 +76,25 @@ export async function askAtGate(question: Question): Promise<Answer> {
     default:
       return "leave";
   }
+}
+
+/** What cannot be stored is told, and the plan is shown and asked about again. */
+async function editHere(question: Question, id: string): Promise<Answer> {
+  const { ports, client, screen, short, undisturbed } = question;
+  const { editPlan, readPlan } = await import("./edit-plan.ts");
+  try {
+    const original = await readPlan(client, id, short(id));
+    const version = await screen.asking(() =>
+      undisturbed(() => editPlan(client, original, short(id), ports.edit)),
+    );
+    screen.line(version === null ? "nothing was changed" : `stored as version ${version}`);
+  } catch (error) {
+    if (!(error instanceof RpcError || error instanceof LooprError)) throw error;
+    screen.line(plain(error.message));
+    if (error.hint) screen.line(`  ${plain(error.hint)}`);
+  }
+  await question.follow.refresh();
+  return "go_on";
 }
 
 const mergeChoices = [

@@ -1,5 +1,6 @@
 // loopr approve, reject, iterate: the plan gate.
 import type { Client } from "../client/types.ts";
+import { PlanSpec } from "../domain/artifacts.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { styleOf, titleOf } from "./format.ts";
 import { count } from "./narrate.ts";
@@ -11,15 +12,57 @@ import { withSession } from "./session.ts";
 export async function approve(
   context: CliContext,
   args: string[],
-  _typed: Record<string, unknown>,
+  typed: Record<string, unknown>,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
+  const levels = levelsOf(typed["level"]);
   return onPlan(context, args, ports, async (client, { loop, short }) => {
-    const result = await client.call("plan.approve", { id: loop.id });
+    const version = levels.size > 0 ? await setLevels(client, loop.id, levels) : null;
+    const result = await client.call("plan.approve", { id: loop.id, version });
     context.say(`Approved ${short(loop.id)} "${titleOf(loop)}": ${count(result.specs_spawned, "loop")} made`);
     context.say(`  next: loopr watch ${short(loop.root_id)}`);
     return { ...result };
   });
+}
+
+/** `--level "Spec name=code"`, by spec. */
+function levelsOf(typed: unknown): Map<string, PlanSpec["level"]> {
+  const levels = new Map<string, PlanSpec["level"]>();
+  for (const text of Array.isArray(typed) ? typed.map(String) : []) {
+    const at = text.lastIndexOf("=");
+    const level = PlanSpec.shape.level.safeParse(text.slice(at + 1).trim());
+    if (at < 1 || !level.success) {
+      throw usage(
+        `--level ${text} says nothing`,
+        'the name of a spec and code or spec: --level "Spec name=code"',
+      );
+    }
+    levels.set(text.slice(0, at).trim(), level.data);
+  }
+  return levels;
+}
+
+/** Stores the plan with these levels as a person's version, and returns its number. */
+async function setLevels(
+  client: Client,
+  id: string,
+  levels: ReadonlyMap<string, PlanSpec["level"]>,
+): Promise<number> {
+  const { plan, specs } = await client.call("plan.get_preview", { id });
+  if (!plan) throw usage(`${id} is no plan`, "--level is for a plan that waits");
+  if (plan.levels !== "auto") {
+    throw usage(
+      `the levels of this run are set for all of its specs: ${plan.levels.join(",")}`,
+      "--level counts where they were left to the plan (--levels auto)",
+    );
+  }
+  const unknown = [...levels.keys()].find((name) => !specs.some((spec) => spec.name === name));
+  if (unknown !== undefined) {
+    throw usage(`there is no spec "${unknown}"`, `the specs: ${specs.map(({ name }) => name).join(", ")}`);
+  }
+  const { title, summary, version } = plan;
+  const changed = specs.map((spec) => ({ ...spec, level: levels.get(spec.name) ?? spec.level }));
+  return (await client.call("plan.edit", { id, version, plan: { title, summary, specs: changed } })).version;
 }
 
 export async function reject(

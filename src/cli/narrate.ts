@@ -72,6 +72,8 @@ export class Narrator {
         return []; // the loop's new state says it
       case "plan.approved":
         return [this.#line(event.data.id, `approved: ${count(event.data.specs_spawned, "loop")}`)];
+      case "plan.edited":
+        return [this.#line(event.data.id, `edited by a person: version ${event.data.version}`)];
       case "plan.rejected": {
         const reason = plainLine(event.data.reason);
         return [this.#line(event.data.id, reason ? `rejected: ${reason}` : "rejected")];
@@ -193,10 +195,10 @@ export class Narrator {
   }
 }
 
-/** What a loop waits for, in words; empty where it waits for nothing. */
+/** What a loop waits for, in words; empty where it waits for nothing, or its state has said it. */
 export function waitingText(loop: Pick<Loop, "waiting_for">): string {
   const words: Readonly<Record<string, string>> = {
-    approval: "waiting for approval",
+    approval: "",
     protected: "waiting for your decision about protected files",
     credentials: "waiting for credentials",
     budget: "a bound is reached",

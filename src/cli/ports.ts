@@ -15,6 +15,8 @@ export interface CliPorts {
   personal: (explicitConfig: string | null) => Promise<Personal>;
   /** Ctrl-C. Returns how to stop listening. */
   onInterrupt: (listener: () => void) => () => void;
+  /** Resolves when the person has closed the editor on a file; throws `editor_failed`. */
+  edit: (file: string) => Promise<void>;
 }
 
 /** What the person's own configuration says before a daemon is asked. */
@@ -44,5 +46,6 @@ export function createPorts(): CliPorts {
       process.on("SIGINT", listener);
       return () => process.off("SIGINT", listener);
     },
+    edit: async (file) => (await import("./editor.ts")).openEditor(file, env),
   };
 }

@@ -19,6 +19,8 @@ export interface Session {
   left: string | null;
   /** Its output is a stream that Ctrl-C ends as intended: no document says that it was interrupted. */
   isStream: boolean;
+  /** While this runs the terminal belongs to another program: Ctrl-C is for that one, and nothing is told. */
+  undisturbed: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Every command of the loops starts the daemon where none answers. */
@@ -29,13 +31,24 @@ export async function withSession(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const stopped = deferred<never>();
-  const stopListening = ports.onInterrupt(() => stopped.reject(interrupted()));
+  let others = 0;
+  const stopListening = ports.onInterrupt(() => {
+    if (others === 0) stopped.reject(interrupted());
+  });
   let client: Client | null = null;
   const session: Omit<Session, "client"> = {
     comeBack: null,
     left: null,
     isStream: false,
     tell: (text) => context.note(text),
+    undisturbed: async (work) => {
+      others += 1;
+      try {
+        return await work();
+      } finally {
+        others -= 1;
+      }
+    },
   };
   const connectAndWork = async () => {
     const { keyEnv } = await ports.personal(context.config);
@@ -44,7 +57,9 @@ export async function withSession(
       autoStart: true,
       name: "cli",
       env: keyEnv,
-      onProgress: unlessRepeated((text) => session.tell(text)),
+      onProgress: unlessRepeated((text) => {
+        if (others === 0) session.tell(text);
+      }),
     });
     return await work(Object.assign(session, { client }));
   };

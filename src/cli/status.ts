@@ -18,6 +18,7 @@ import {
   stateName,
   styleOf,
   titleOf,
+  versionText,
   type Paint,
   type Style,
 } from "./format.ts";
@@ -197,15 +198,16 @@ function evidenceLines(evidence: Evidence, { style, short }: View): string[] {
 }
 
 /** The plan itself while it waits: whoever decides has to see it. */
-async function planLines(client: Client, loop: Loop, { short }: View): Promise<string[]> {
+async function planLines(client: Client, loop: Loop, { short, nowMs }: View): Promise<string[]> {
   if (loop.status !== "awaiting_approval") return [];
-  const { content } = await client.call("plan.get_preview", { id: loop.id });
+  const { content, plan } = await client.call("plan.get_preview", { id: loop.id });
   const id = short(loop.id);
   return [
     "",
     plain(content).trimEnd(),
     "",
-    `loopr approve ${id}, loopr iterate ${id} -m FEEDBACK, or loopr reject ${id}`,
+    ...(plan ? [`(${versionText(plan, nowMs)})`] : []),
+    `loopr approve ${id}, ${plan ? `loopr edit ${id}, ` : ""}loopr iterate ${id} -m FEEDBACK, or loopr reject ${id}`,
   ];
 }
 

@@ -54,8 +54,16 @@ describe("the tree", () => {
   });
 
   test("says what it waits for", () => {
-    const [line] = lines([makeLoop({ run_state: "awaiting_approval", waiting_for: "approval" })]);
-    expect(line).toContain("waiting for approval");
+    const [line] = lines([makeLoop({ run_state: "paused", waiting_for: "credentials" })]);
+    expect(line).toContain("waiting for credentials");
+  });
+
+  test("what its state says is not said again", () => {
+    const waiting = { run_state: "awaiting_approval", waiting_for: "approval" } as const;
+    const [line] = lines([makeLoop({ ...waiting, progress: "plan with 2 specs" })]);
+    expect(line).toContain("awaiting approval");
+    expect(line).not.toContain("waiting for approval");
+    expect(line).toEndWith("plan with 2 specs");
   });
 
   test("is cut at the terminal's edge", () => {

@@ -1,7 +1,9 @@
 // loopr without a command: the terminal interface.
 import { connect } from "../client/connect.ts";
+import type { Client } from "../client/types.ts";
 import { systemClock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
+import { shortId } from "../lib/ids.ts";
 import { version } from "../lib/version.ts";
 import { openTui } from "../tui/app.ts";
 import { createScreen, guardTerminal } from "../tui/terminal.ts";
@@ -15,6 +17,7 @@ export async function tui(context: CliContext, args: string[]): Promise<number> 
   refuse(context, args);
   const screen = createScreen();
   const unguard = guardTerminal(screen);
+  let editing = false;
   try {
     const app = openTui({
       screen,
@@ -24,8 +27,20 @@ export async function tui(context: CliContext, args: string[]): Promise<number> 
       theme: createTheme(process.env, context.colour),
       clock: systemClock,
       suspend,
+      editPlan: async (client, id) => {
+        editing = true;
+        try {
+          return await editHere(client, id);
+        } finally {
+          editing = false;
+        }
+      },
     });
-    const ended = watchSignals(() => app.quit());
+    // While the editor is open, Ctrl-C is the editor's.
+    const ended = watchSignals(
+      () => app.quit(),
+      (name) => editing && name === "SIGINT",
+    );
     await app.done;
     await screen.drain();
     return ended.exitCode();
@@ -58,10 +73,20 @@ function refuse(context: CliContext, args: string[]): void {
 /** Numbers of signal(7): a shell shows 128 and the number as the exit code. */
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-function watchSignals(quit: () => void): { exitCode(): number } {
+async function editHere(client: Client, id: string): Promise<string> {
+  const { editPlan, readPlan } = await import("./edit-plan.ts");
+  const { openEditor } = await import("./editor.ts");
+  const short = shortId(id);
+  const original = await readPlan(client, id, short);
+  const version = await editPlan(client, original, short, (file) => openEditor(file, process.env));
+  return version === null ? "Nothing was changed." : `Stored as version ${version}.`;
+}
+
+function watchSignals(quit: () => void, isAnothers: (name: string) => boolean): { exitCode(): number } {
   let exitCode: number = exitCodes.done;
   for (const [name, number] of Object.entries(signals)) {
     process.on(name, () => {
+      if (isAnothers(name)) return;
       exitCode = 128 + number;
       quit();
     });

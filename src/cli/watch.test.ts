@@ -27,7 +27,7 @@ describe("watch", () => {
     const text = context.out.join("\n");
     expect(text).toContain("● executing");
     expect(text).toContain("│ hello");
-    expect(text).toContain("waiting for approval");
+    expect(text).toContain("awaiting approval");
     expect(context.notes.join()).toContain("error: the run failed");
   });
 

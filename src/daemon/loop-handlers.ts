@@ -91,7 +91,14 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
     }),
     ...answered({
       "plan.get_preview": async ({ id }) => (await question(needs, id)) ?? preview(needs, ledger.loop(id)),
-      "plan.approve": ({ id }) => ({ approved: true, specs_spawned: engine.gate.approve(id) }),
+      "plan.edit": ({ id, version, plan }) => ({
+        edited: true,
+        version: engine.gate.edit(id, version, plan),
+      }),
+      "plan.approve": ({ id, version }) => ({
+        approved: true,
+        specs_spawned: engine.gate.approve(id, version ?? null),
+      }),
       "plan.reject": ({ id, reason }) => {
         engine.gate.reject(id, reason ?? "");
         return { rejected: true };
@@ -137,18 +144,22 @@ async function question(needs: LoopHandlerNeeds, id: string): Promise<Result<"pl
 }
 
 function preview(needs: LoopHandlerNeeds, loop: Loop): Result<"plan.get_preview"> {
-  const value = needs.store.artifact(loop.id);
-  if (loop.loop_type !== "plan" || value === null || value === undefined) {
+  const newest = needs.store.artifacts(loop.id).at(-1);
+  if (loop.loop_type !== "plan" || newest === undefined) {
     throw new LooprError(
       "invalid_state",
       `${loop.loop_type} ${loop.id} is ${loop.status} and has no plan to show yet`,
     );
   }
+  const { version, author, at } = newest;
+  const { title, summary, specs } = PlanArtifact.parse(newest.value);
+  const { levels } = needs.engine.ledger.run(loop.root_id);
   return {
     id: loop.id,
     content: renderArtifact(needs, loop),
-    specs: PlanArtifact.parse(value).specs,
+    specs,
     status: loop.status,
+    plan: { title, summary, version, author, at, levels },
   };
 }
 
@@ -175,6 +186,7 @@ const codes: Readonly<Record<string, number>> = {
   no_sandbox: rpcCodes.notAvailable,
   not_trusted: rpcCodes.notPermitted,
   config_invalid: rpcCodes.invalidParams,
+  plan_invalid: rpcCodes.invalidParams,
   bad_levels: rpcCodes.invalidParams,
   bad_target: rpcCodes.invalidParams,
 };

@@ -70,12 +70,19 @@ export function versionHandedIn(newest: ArtifactVersion | undefined, iteration: 
   return again ? newest.version : newest.version + 1;
 }
 
+/** A plan goes over the wire more than once in a message of at most 1 MiB. Characters of its JSON. */
+const planCharsMax = 200_000;
+
 /**
  * Checks what a schema cannot: names are unique, dependencies exist and have no cycle.
  * Returns the problems as sentences for the model; empty when the plan is sound.
  */
 export function planProblems(plan: PlanArtifact): string[] {
   const problems: string[] = [];
+  const chars = JSON.stringify(plan).length;
+  if (chars > planCharsMax) {
+    problems.push(`The plan is too long: ${chars} characters of at most ${planCharsMax}. Shorten it.`);
+  }
   const byName = new Map(plan.specs.map((spec) => [spec.name, spec]));
   if (byName.size < plan.specs.length) problems.push("Two specs have the same name; each needs its own.");
   for (const spec of plan.specs) {

@@ -1,9 +1,12 @@
 // The gate: what passes waits here where a person decides, and goes on as the person says.
-import { PlanArtifact } from "../domain/artifacts.ts";
+import { isDeepStrictEqual } from "node:util";
+import { PlanArtifact, planProblems } from "../domain/artifacts.ts";
 import type { Loop } from "../domain/loop.ts";
 import { askedText } from "./asked.ts";
 import { childrenOf, renderArtifact } from "./artifacts.ts";
+import { LooprError } from "../lib/errors.ts";
 import type { Core } from "./core.ts";
+import { requireEditable, requireNewest } from "./refusals.ts";
 
 export class Gate {
   readonly #core: Core;
@@ -58,11 +61,46 @@ export class Gate {
     if (this.#core.ledger.run(plan.root_id).approve) this.approve(plan.id);
   }
 
-  /** Returns how many children were made. */
-  approve(id: string): number {
+  /**
+   * Stores a person's version of the plan that waits, and returns its number. `version` is the one that was
+   * edited: where another is the newest by now, nothing is stored.
+   */
+  edit(id: string, version: number, plan: PlanArtifact): number {
+    const { ledger, parts } = this.#core;
+    const loop = ledger.loop(id);
+    requireEditable(loop);
+    const newest = requireNewest(parts, loop, version);
+    const problems = planProblems(plan);
+    if (problems.length > 0) throw new LooprError("plan_invalid", problems.join(" "), "nothing was stored");
+    if (isDeepStrictEqual(newest.value, plan)) return newest.version;
+    const edited = {
+      loop_id: id,
+      version: newest.version + 1,
+      author: "person" as const,
+      iteration: loop.iteration,
+      at: parts.clock.now(),
+      value: plan,
+    };
+    const data = { id, version: edited.version };
+    ledger.update(
+      id,
+      { title: plan.title, progress: `plan with ${plan.specs.length} specs, edited by a person` },
+      {
+        change: {
+          artifacts: [edited],
+          events: [{ event: "plan.edited", loop_id: id, root_id: loop.root_id, data }],
+        },
+      },
+    );
+    return edited.version;
+  }
+
+  /** Returns how many children were made. `version`: the one that the person has seen; null for the newest. */
+  approve(id: string, version: number | null = null): number {
     const loop = this.#core.ledger.loop(id);
     if (loop.context.asked) return this.#allow(loop, loop.context.asked);
     if (loop.status !== "awaiting_approval") this.#core.ledger.apply(id, { kind: "approve" }); // refuses, saying why
+    if (version !== null) requireNewest(this.#core.parts, loop, version);
     const created = childrenOf(this.#core.parts, loop);
     const data = { id, specs_spawned: created.length };
     this.#core.perform(

@@ -1,6 +1,8 @@
 // What a person may not ask of a run in the state that it is in, and what to do instead.
+import type { ArtifactVersion } from "../domain/artifacts.ts";
 import type { Loop, RunState } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
+import type { Parts } from "./parts.ts";
 
 /** Throws `invalid_state` unless the loop is the root of a verified run. */
 export function requireMergeable(root: Loop): void {
@@ -38,6 +40,32 @@ export function requireEnded(root: Loop, tree: readonly Loop[]): void {
     "invalid_state",
     `run ${root.id} is ${root.run_state ?? root.status}${running ? `: ${running.id} is ${running.status}` : ""}; to delete it, it has to be ended`,
     `loopr cancel ${root.id} ends it`,
+  );
+}
+
+/** Throws `invalid_state` unless the loop is a plan that waits for approval. */
+export function requireEditable(loop: Loop): void {
+  const { id, loop_type, status } = loop;
+  if (loop_type === "plan" && status === "awaiting_approval") return;
+  const can = "a plan can be edited while it waits for approval";
+  throw new LooprError(
+    "invalid_state",
+    loop_type === "plan"
+      ? `plan ${id} is ${status.replaceAll("_", " ")}; ${can}`
+      : `${id} is a ${loop_type} loop; ${can}`,
+    status === "paused" ? `loopr resume ${id}` : `loopr status ${id} shows how it stands`,
+  );
+}
+
+/** Throws `plan_changed` where `version` is not the newest of the plan. */
+export function requireNewest(parts: Pick<Parts, "store">, loop: Loop, version: number): ArtifactVersion {
+  const newest = parts.store.artifacts(loop.id).at(-1);
+  if (newest?.version === version) return newest;
+  const by = newest?.author === "person" ? "by a person" : "by another iteration";
+  throw new LooprError(
+    "plan_changed",
+    `plan ${loop.id} was changed meanwhile, ${by}: version ${newest?.version ?? "none"} is the newest, not ${version}`,
+    `loopr status ${loop.id} shows it`,
   );
 }
 

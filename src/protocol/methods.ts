@@ -1,6 +1,6 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
-import { PlanSpec } from "../domain/artifacts.ts";
+import { ArtifactVersion, PlanArtifact, PlanSpec } from "../domain/artifacts.ts";
 import { Bound } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
@@ -60,6 +60,19 @@ const loopDetail = () =>
       iterations: z.number(),
       bounds: optional(z.array(Bound)),
     }),
+  });
+
+/** What the rendered plan does not say of itself. With its specs it is the whole plan. */
+const planPreview = () =>
+  z.object({
+    title: z.string(),
+    summary: z.string(),
+    version: z.number(),
+    /** Who made this version, and when. */
+    author: ArtifactVersion.shape.author,
+    at: z.number(),
+    /** `auto`: each spec's own level counts. Otherwise the levels of the whole run were chosen. */
+    levels: z.union([z.literal("auto"), z.array(z.string())]),
   });
 
 export const methods = {
@@ -174,10 +187,27 @@ export const methods = {
   ),
   "plan.get_preview": method(
     byId,
-    () => z.object({ id: z.string(), content: z.string(), specs: z.array(PlanSpec), status: LoopStatus }),
+    () =>
+      z.object({
+        id: z.string(),
+        content: z.string(),
+        specs: z.array(PlanSpec),
+        status: LoopStatus,
+        /** Of a plan alone: a question about protected files has none. */
+        plan: optional(planPreview()),
+      }),
     true,
   ),
-  "plan.approve": method(byId, () => z.object({ approved: z.literal(true), specs_spawned: z.number() })),
+  "plan.edit": method(
+    /** `version`: the one that was edited. Where it is not the newest any more, the edit is refused. */
+    () => z.object({ id: z.string(), version: z.int(), plan: PlanArtifact }),
+    () => z.object({ edited: z.literal(true), version: z.number() }),
+  ),
+  "plan.approve": method(
+    /** `version`: the one that was seen. Where it is not the newest any more, the approval is refused. */
+    () => z.object({ id: z.string(), version: optional(z.int()) }),
+    () => z.object({ approved: z.literal(true), specs_spawned: z.number() }),
+  ),
   "plan.reject": method(() => z.object({ id: z.string(), reason: optional(z.string()) }), yes("rejected")),
   "plan.iterate": method(
     () => z.object({ id: z.string(), feedback: z.string().check(z.minLength(1)) }),

@@ -51,6 +51,7 @@ function openWorld(connect: (onProgress: (text: string) => void) => Promise<Fake
     theme: createTheme(utf8, false),
     clock: { now: () => now },
     suspend: async () => {},
+    editPlan: async (_client, id) => `edited ${id}`,
   });
   app.done.catch(() => {});
   const text = async () => (await terminal.screen()).join("\n");
@@ -91,6 +92,7 @@ function sampleDaemon(): FakeClient {
       content: "# Faster parser",
       specs: [],
       status: "awaiting_approval",
+      plan: { title: "Faster parser", summary: "s", version: 4, author: "model", at: 0, levels: "auto" },
     }),
     "plan.approve": () => ({ approved: true, specs_spawned: 2 }),
     "plan.iterate": () => ({ iterated: true, feedback_received: true }),
@@ -150,7 +152,7 @@ describe("acting", () => {
     await world.shows("b7f2  0 specs");
     world.terminal.type("a");
     await world.shows("Approved: 2 specs under way.");
-    expect(callsOf(client, "plan.approve")).toEqual([{ id: plan }]);
+    expect(callsOf(client, "plan.approve")).toEqual([{ id: plan, version: 4 }]);
     const approved = { ...aLoop({ id: plan, status: "complete", run_state: "executing" }), version: 2 };
     client.emit({ event: "loop.updated", data: approved, seq: 1 });
     await world.shows("LOOPS");

@@ -25,6 +25,8 @@ export interface TuiOptions {
   clock: Clock;
   /** Stops the process until it is continued (Ctrl+Z). */
   suspend(): Promise<void>;
+  /** Opens the person's editor on a plan, with the terminal to itself, and says what came of it. */
+  editPlan(client: Client, id: string): Promise<string>;
 }
 
 export interface Tui {
@@ -39,6 +41,11 @@ export function openTui(options: TuiOptions): Tui {
   app.open();
   return { done: app.done.promise, quit: () => app.done.resolve() };
 }
+
+const notConnected = {
+  message: "The daemon is not connected yet.",
+  hint: "wait a moment, then press it again",
+};
 
 class App {
   readonly done: Deferred<void> = deferred();
@@ -207,6 +214,8 @@ class App {
         return void this.#connectAgain();
       case "suspend":
         return void this.#suspend();
+      case "edit":
+        return void this.#edit(effect.id);
       case "act":
         return void this.#act(effect);
     }
@@ -218,18 +227,27 @@ class App {
     if (!this.#closed) this.#startScreen();
   }
 
-  async #act({ act, id, text }: Extract<Effect, { effect: "act" }>): Promise<void> {
+  async #edit(id: string): Promise<void> {
     const client = this.#client;
     this.#dispatch({ type: "acting" });
-    if (!client) {
-      const error = {
-        message: "The daemon is not connected yet.",
-        hint: "wait a moment, then press it again",
-      };
-      return this.#dispatch({ type: "failed", error });
-    }
+    if (!client) return this.#dispatch({ type: "failed", error: notConnected });
+    this.#options.screen.stop();
+    const told = await this.#options.editPlan(client, id).then(
+      (text): Action => ({ type: "told", text }),
+      (error: unknown): Action => ({ type: "failed", error: failed(error) }),
+    );
+    if (this.#closed) return;
+    this.#startScreen();
+    this.#dispatch(told);
+  }
+
+  async #act(effect: Extract<Effect, { effect: "act" }>): Promise<void> {
+    const { act, id } = effect;
+    const client = this.#client;
+    this.#dispatch({ type: "acting" });
+    if (!client) return this.#dispatch({ type: "failed", error: notConnected });
     try {
-      const told = await perform(client, act, id, text);
+      const told = await perform(client, effect);
       if (act === "reject" || act === "iterate") this.#dispatch({ type: "sent", kind: act, id });
       this.#dispatch({ type: "told", text: told });
     } catch (error) {

@@ -70,11 +70,9 @@ const listeners: Listeners = {
     const value = appendText(output.value, text);
     return { ...state, loads: { ...state.loads, output: { ...output, value } } };
   },
-  "plan.awaiting_approval": (state, { id, content, specs }) => {
-    if (state.loads.plan?.id !== id) return state;
-    const plan = { id, phase: "ready", value: { content, specs }, error: "" } as const;
-    return { ...state, loads: { ...state.loads, plan } };
-  },
+  "plan.awaiting_approval": (state, { id }) => restale(state, "plan", id),
+  "plan.edited": (state, { id, version }) =>
+    notify(restale(state, "plan", id), "info", `A person has edited the plan: version ${version}.`, ""),
   "merge.completed": (state, { id, commit, branch }) =>
     notify(state, "info", `Merged onto ${branch} as ${commit.slice(0, 10)}: ${name(state, id)}`, ""),
   "merge.conflict": (state, { message, hint }) => notify(state, "error", message, hint),

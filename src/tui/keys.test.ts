@@ -104,12 +104,18 @@ describe("at the gate", () => {
   const shown = after(
     open,
     { type: "load_started", resource: "plan", id: plan },
-    { type: "loaded", resource: "plan", id: plan, value: { content: "# P", specs: [] } },
+    {
+      type: "loaded",
+      resource: "plan",
+      id: plan,
+      value: { content: "# P", specs: [], version: 3, edited: true },
+    },
   );
 
   test("a plan that is not on the screen cannot be approved", () => {
     expect(pressed(open, "a")).toEqual([{ type: "told", text: "The plan is not on the screen yet." }]);
-    expect(pressed(shown, "a")).toEqual([{ effect: "act", act: "approve", id: plan, text: "" }]);
+    expect(pressed(shown, "a")).toEqual([{ effect: "act", act: "approve", id: plan, text: "", version: 3 }]);
+    expect(pressed(shown, "e")).toEqual([{ effect: "edit", id: plan }]);
   });
 
   test("reject and iterate ask first; Esc decides later", () => {

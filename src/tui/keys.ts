@@ -21,10 +21,19 @@ export type Key =
 
 export type Act = "pause" | "resume" | "cancel" | "approve" | "reject" | "iterate";
 
+/** `version`: of the plan that is approved, as it was shown. */
+export interface Acting {
+  act: Act;
+  id: string;
+  text: string;
+  version?: number | null;
+}
+
 /** What only the world outside can do. */
 export type Effect =
   | { effect: "quit" | "suspend" | "redraw" | "connect" }
-  | { effect: "act"; act: Act; id: string; text: string };
+  | { effect: "edit"; id: string }
+  | ({ effect: "act" } & Acting);
 
 export type Command = UiAction | Effect | { type: "told"; text: string } | { type: "reload" };
 
@@ -240,12 +249,14 @@ function actKey(state: State, loop: Loop, key: string): Command[] {
 
 function approvalKey(state: State, id: string, key: string): Command[] {
   // What the person has not been shown, the person cannot approve.
-  const isShown = state.loads.plan?.id === id && state.loads.plan.value !== null;
+  const shown = state.loads.plan?.id === id ? state.loads.plan.value : null;
   switch (key) {
     case "a":
-      return isShown
-        ? [{ effect: "act", act: "approve", id, text: "" }]
+      return shown
+        ? [{ effect: "act", act: "approve", id, text: "", version: shown.version }]
         : [{ type: "told", text: "The plan is not on the screen yet." }];
+    case "e":
+      return [{ effect: "edit", id }];
     case "r":
       return [ask(state, "reject", id)];
     case "i":

@@ -2,7 +2,7 @@
 import type { Client } from "../client/types.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { RpcError } from "../protocol/errors.ts";
-import type { Act } from "./keys.ts";
+import type { Acting } from "./keys.ts";
 import { textLines } from "./output.ts";
 import type { Action, Failed, LoadedAction, Resource, State } from "./state.ts";
 import { cleanLine } from "./text.ts";
@@ -48,14 +48,20 @@ export async function load(client: Client, resource: Resource, id: string): Prom
       return { type: "loaded", resource, id, value: { lines: textLines(diff), truncated } };
     }
     case "plan": {
-      const { content, specs } = await client.call("plan.get_preview", { id });
-      return { type: "loaded", resource, id, value: { content, specs } };
+      const { content, specs, plan } = await client.call("plan.get_preview", { id });
+      const version = plan?.version ?? null;
+      return {
+        type: "loaded",
+        resource,
+        id,
+        value: { content, specs, version, edited: plan?.author === "person" },
+      };
     }
   }
 }
 
 /** Does it, and says what was done. */
-export async function perform(client: Client, act: Act, id: string, text: string): Promise<string> {
+export async function perform(client: Client, { act, id, text, version }: Acting): Promise<string> {
   switch (act) {
     case "pause":
       await client.call("loop.pause", { id });
@@ -67,7 +73,7 @@ export async function perform(client: Client, act: Act, id: string, text: string
       await client.call("loop.cancel", { id });
       return "Cancelled. Its branch stays.";
     case "approve": {
-      const { specs_spawned } = await client.call("plan.approve", { id });
+      const { specs_spawned } = await client.call("plan.approve", { id, version });
       return `Approved: ${plural(specs_spawned, "spec")} under way.`;
     }
     case "reject":

@@ -32,7 +32,8 @@ export interface Contents {
   history: { iterations: IterationRecord[]; evidence: Evidence[] };
   output: readonly TextLine[];
   diff: { lines: readonly TextLine[]; truncated: boolean };
-  plan: { content: string; specs: PlanSpec[] };
+  /** `version`: null for a question about protected files. `edited`: by a person. */
+  plan: { content: string; specs: PlanSpec[]; version: number | null; edited: boolean };
 }
 export type Resource = keyof Contents;
 

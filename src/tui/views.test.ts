@@ -147,6 +147,8 @@ describe("the gate", () => {
       resource: "plan",
       id: plan,
       value: {
+        version: 2,
+        edited: true,
         content:
           "# Faster parser\n\n- one item that is long enough to be wrapped at eighty columns, I hope so\n\x1b[2J",
         specs: [
@@ -167,12 +169,12 @@ describe("the gate", () => {
     const text = await textOf(state);
     for (const part of [
       "Plan to approve  Faster parser",
-      "b7f2  2 specs  $0.12 so far",
+      "b7f2  2 specs  version 2, edited by a person  $0.12 so far",
       "#1  Lexer  → straight to code",
       "#2  Parser  → spec, phases, then code  after #1",
       "may change existing tests: test/parser.ts",
       "• one item",
-      "a approve   r reject   i iterate with feedback   Esc later",
+      "a approve   e edit   r reject   i iterate with feedback   Esc later",
     ]) {
       expect(text).toContain(part);
     }

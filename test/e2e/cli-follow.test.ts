@@ -110,7 +110,7 @@ describe("at a terminal", () => {
           { ...wide, cwd: repo.dir, env, args: ["run", "--check", "sh test.sh", "Greet the world"] },
           async (pty) => {
             await pty.shows(
-              "This plan waits for you: ([a]pprove, [i]terate with feedback, [r]eject, [l]ater)",
+              "This plan waits for you: ([a]pprove, [e]dit, [i]terate with feedback, [r]eject, [l]ater)",
             );
             expect(pty.screen().join("\n")).toContain("Make greet.sh say hello world");
             pty.press("i", "\r");

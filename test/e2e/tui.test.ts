@@ -1,5 +1,7 @@
 // The interface as a person has it: the built program, a real pseudo-terminal, real key presses.
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { isAlive, signal, until, withHome } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { withPty } from "../support/pty.ts";
@@ -167,7 +169,10 @@ describe("a run", () => {
       ]);
       expect(created).toMatchObject({ code: 0 });
       const id = String(json(created)["id"]);
-      await withPty(home, { cwd: repo.dir, env }, async (pty) => {
+      const EDITOR = join(home.root, "my-editor");
+      const asks = `trap '' INT; printf 'Which name? '; read name; sed -i "s/name: world/name: $name/" "$1"`;
+      writeFileSync(EDITOR, `#!/bin/sh\n${asks}\n`, { mode: 0o755 });
+      await withPty(home, { cwd: repo.dir, env: { ...env, EDITOR } }, async (pty) => {
         await pty.shows("A plan waits for your approval (press p)");
         pty.press("p");
         expect(await pty.shows("Plan to approve")).toContain("Greet");
@@ -188,6 +193,12 @@ describe("a run", () => {
         pty.press("p");
         await pty.shows("Plan to approve");
         await pty.shows("#1  world");
+        // The editor has the terminal and the keys to itself, Ctrl-C too; then they are the interface's again.
+        pty.press("e");
+        await pty.shows("Which name?");
+        pty.press(ctrlC, ..."everyone", "\r");
+        await pty.shows("#1  everyone");
+        await pty.shows("version 3, edited by a person");
         pty.press("a");
         await pty.shows("Approved: 1 spec under way.");
         await until(

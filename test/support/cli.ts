@@ -80,6 +80,9 @@ export function testPorts(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    edit: async () => {
+      throw new Error("nobody edits");
+    },
   };
 }
 

@@ -9,10 +9,12 @@ import { money, plural, titleOf } from "../words.ts";
 import { blank, heading, missing } from "./lines.ts";
 
 export function approvalPinned(state: State, loop: Loop): Line[] {
-  const specs = state.loads.plan?.value?.specs.length;
+  const shown = state.loads.plan?.value;
+  const specs = shown?.specs.length;
   const facts = [
     shortId(loop.id),
     ...(specs === undefined ? [] : [plural(specs, "spec")]),
+    ...(shown?.version ? [`version ${shown.version}${shown.edited ? ", edited by a person" : ""}`] : []),
     `${money(loop.cost_usd)} so far`,
     `iteration ${loop.iteration}/${loop.max_iterations}`,
     ...(loop.validation_command === "" ? [] : [`check: ${cleanLine(loop.validation_command)}`]),

@@ -167,6 +167,7 @@ function footerKeys(state: State): KeyHint[] {
     case "approval":
       return [
         ["a", "approve"],
+        ["e", "edit"],
         ["r", "reject"],
         ["i", "iterate with feedback"],
         ["Esc", "later"],

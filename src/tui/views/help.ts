@@ -32,6 +32,7 @@ const keys: readonly (readonly [title: string, keys: readonly (readonly [string,
     "A plan",
     [
       ["a", "approve: its loops start"],
+      ["e", "edit it, levels and all, in $VISUAL or $EDITOR"],
       ["r", "reject, with a reason"],
       ["i", "send it back with feedback"],
       ["Esc", "decide later"],
