@@ -7,7 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** A shell's answer to a command that it cannot find or run. */
 const notRunnable = new Set([126, 127]);
 
-export function editorOf(env: Environment): string {
+function editorOf(env: Environment): string {
   const visual = env["TERM"] === "dumb" ? undefined : env["VISUAL"];
   return visual?.trim() || env["EDITOR"]?.trim() || "vi";
 }
