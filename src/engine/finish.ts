@@ -167,10 +167,17 @@ export async function mergeOntoTarget(
   };
 }
 
-/** The work is on the target by now: a note that cannot be written is told, and changes nothing of that. */
-async function keepEvidence(parts: Parts, root: Loop, workspace: Workspace, commit: string): Promise<void> {
+/**
+ * A note for every commit of the run: each of them has passed. The work is on the target by now: what cannot be
+ * written is told, and changes nothing of that.
+ */
+async function keepEvidence(parts: Parts, root: Loop, workspace: Workspace, tip: string): Promise<void> {
+  const { repository } = workspace;
+  const run = parts.ledger.run(root.id);
   try {
-    await workspace.repository.addNote(commit, noteOf(parts, root, parts.ledger.run(root.id), commit));
+    for (const { commit } of await repository.log(run.target_commit, tip)) {
+      await repository.addNote(commit, noteOf(parts, root, run, commit));
+    }
   } catch (error) {
     parts.log.warn("the evidence could not be kept as a git note", { run: root.id, error: messageOf(error) });
   }

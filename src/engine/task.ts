@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { IterationRecord } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
+import { firstSentence } from "../domain/first-sentence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { boundedModel } from "./bounded-model.ts";
 import { iterate, type IterationEnd } from "./iteration.ts";
@@ -246,7 +247,7 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
     -sameFailuresMax,
   );
   ledger.update(id, {
-    progress: `iteration ${iteration} failed: ${firstLine(end.feedback)}`,
+    progress: `iteration ${iteration} failed: ${firstSentence(end.feedback)}`,
     context: {
       ...loop.context,
       failures,
@@ -261,7 +262,7 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
   if (failures.length < sameFailuresMax || !same) return null;
   return {
     code: "stalled",
-    message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstLine(end.feedback)}`,
+    message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstSentence(end.feedback)}`,
     hint: `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
   };
 }
@@ -278,13 +279,9 @@ function iterationsUsedUp(loop: Loop): Failure {
   const last = loop.context.feedback.at(-1);
   return {
     code: "iterations_used_up",
-    message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstLine(last.text)}` : ""}`,
+    message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstSentence(last.text)}` : ""}`,
     hint: `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
   };
-}
-
-function firstLine(text: string): string {
-  return (text.split("\n").find((line) => line.trim() !== "") ?? "").slice(0, 200);
 }
 
 /** Which failures wait for a person, and which end the loop. */

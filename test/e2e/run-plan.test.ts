@@ -102,6 +102,14 @@ describe("plan → code", () => {
           "loud a",
           "loud b",
         ]);
+        // Every commit that reached the target carries the evidence of its own check.
+        for (const commit of repo.git("rev-list", `${before}..main`).split("\n")) {
+          expect(json(await loopr(["verify", commit, "--json"]))).toMatchObject({
+            commit,
+            run: id,
+            same: true,
+          });
+        }
         expect(repo.read("a.sh")).toContain("echo A");
         expect(repo.read("b.sh")).toContain("echo B");
         expect(leftWorktrees(home, repo)).toEqual([]);

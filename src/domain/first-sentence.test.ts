@@ -1,0 +1,15 @@
+import { expect, test } from "bun:test";
+import { firstSentence } from "./first-sentence.ts";
+
+test.each([
+  ["", ""],
+  ["\n \n  one line\nanother", "one line"],
+  ["The check `a.b` failed with exit code 1.\n\nIts output: …", "The check `a.b` failed with exit code 1."],
+  ["First. Second.", "First."],
+  ["Version 1.2 is wrong! Mend it.", "Version 1.2 is wrong!"],
+  ["ends with a colon:", "ends with a colon:"],
+  ["word ".repeat(100), `${"word ".repeat(39)}word …`],
+  ["x".repeat(300), `${"x".repeat(100)} …`],
+])("the first sentence of %j", (text, expected) => {
+  expect(firstSentence(text)).toBe(expected);
+});
