@@ -42,6 +42,9 @@ const descriptions: Readonly<Record<string, string>> = {
   "concurrency.per_type.spec": "Spec loops that run at a time.",
   "concurrency.per_type.phase": "Phase loops that run at a time.",
   "concurrency.per_type.code": "Code loops that run at a time.",
+  "concurrency.lanes.no-net": "Jobs without network at a time: the model's file tools and commands.",
+  "concurrency.lanes.net": "Jobs with network at a time.",
+  "concurrency.lanes.heavy": "Checks and set-ups at a time.",
   "llm.provider":
     "Who answers: Anthropic's API, or a script file (see [scripted-model.md](scripted-model.md)).",
   "llm.model": "The model's name, as the provider knows it.",
@@ -61,6 +64,19 @@ const descriptions: Readonly<Record<string, string>> = {
   "sandbox.unix_sockets":
     "Who may make Unix sockets. `auto`: `worktree.setup` and the check; `allow`: the model's own commands, too; `deny`: nobody (see [sandbox.md](sandbox.md)).",
   "env.pass": "Names of variables of your environment that tools and checks get, beside the usual ones.",
+  "notify.command":
+    'A command of your own, run by `/bin/sh -c` outside of the sandbox when a run calls for you: `notify-send "$LOOPR_TITLE" "$LOOPR_MESSAGE"`. It gets `LOOPR_NOTICE` (`waiting`, `merged`, `failed`), `LOOPR_RUN`, `LOOPR_STATE`, `LOOPR_WAITING_FOR`, `LOOPR_TITLE`, `LOOPR_MESSAGE`, `LOOPR_PROJECT` and the run\'s environment, never keys. Nothing waits for it; after 10 seconds it is ended.',
+  "notify.on":
+    "What you are called for: a run that waits for you, one that is merged, one that has failed or stalled.",
+  "tui.glyphs": "The signs of the terminal interface. `auto`: as the locale allows.",
+  "tui.bell": "Whether the terminal interface rings when a run begins to wait for you, or has ended.",
+  "log.level":
+    "What the daemon's log holds: this level and those above. `LOOPR_LOG` goes before it. Read when the daemon starts, as all of `log`, `daemon` and `concurrency`.",
+  "log.megabytes": "Size at which the log file is put aside and a new one begun.",
+  "log.files": "How many log files are kept, the current one included.",
+  "daemon.idle_exit_minutes":
+    "Minutes without a client and without work after which the daemon ends. The next command starts it again. Null: it stays.",
+  "daemon.clients_max": "Clients that may be connected at a time.",
   "env.set": "Variables that tools and checks get.",
 };
 

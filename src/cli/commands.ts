@@ -60,6 +60,24 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
       program.command("trust").description("accept this repository's .loopr.yml"),
       async () => (await import("./trust.ts")).trust,
     ),
+  config: ({ program, does, output }) => {
+    const config = program
+      .command("config")
+      .description("look at the configuration that counts in this directory")
+      .configureOutput(output)
+      .exitOverride(needsCommand("config", () => config));
+    does(
+      config
+        .command("show")
+        .description("every key with its value")
+        .option("--origin", "and where it comes from: file and line, a variable, the default"),
+      async () => (await import("./config.ts")).configShow,
+    );
+    does(
+      config.command("path").description("the files that are read"),
+      async () => (await import("./config.ts")).configPath,
+    );
+  },
   doctor: ({ program, does }) =>
     does(
       program.command("doctor").description("check git, sandbox, keys, home directory, daemon"),

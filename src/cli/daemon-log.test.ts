@@ -54,7 +54,7 @@ describe("a growing file", () => {
 
   test("that was rotated more than once between two looks loses no line", () => {
     const bytesMax = 400;
-    const { log, close } = openLog(path, { level: "info", bytesMax });
+    const { log, close } = openLog(path, { level: "info", bytesMax, filesMax: 3 });
     const file = new GrowingFile(path);
     const read = file.tail();
     let written = 0;

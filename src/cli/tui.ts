@@ -1,9 +1,12 @@
 // loopr without a command: the terminal interface.
 import { connect } from "../client/connect.ts";
 import type { Client } from "../client/types.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../domain/config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
 import { shortId } from "../lib/ids.ts";
+import { defaultDataDir } from "../lib/paths.ts";
 import { version } from "../lib/version.ts";
 import { openTui } from "../tui/app.ts";
 import { createScreen, guardTerminal } from "../tui/terminal.ts";
@@ -15,6 +18,7 @@ const suspendMs = 50;
 
 export async function tui(context: CliContext, args: string[]): Promise<number> {
   refuse(context, args);
+  const settings = tuiSettings(context);
   const screen = createScreen();
   const unguard = guardTerminal(screen);
   let editing = false;
@@ -24,7 +28,8 @@ export async function tui(context: CliContext, args: string[]): Promise<number> 
       connect: (onProgress) => connect({ autoStart: true, reconnect: true, name: "tui", onProgress }),
       version,
       cwd: context.cwd,
-      theme: createTheme(process.env, context.colour),
+      theme: createTheme(process.env, context.colour, settings.glyphs),
+      bell: settings.bell,
       clock: systemClock,
       suspend,
       editPlan: async (client, id) => {
@@ -48,6 +53,12 @@ export async function tui(context: CliContext, args: string[]): Promise<number> 
     screen.stop();
     unguard();
   }
+}
+
+/** From the person's own files: a broken one is told before the screen is taken. */
+function tuiSettings({ config: explicit }: CliContext): Config["tui"] {
+  const dataDir = defaultDataDir();
+  return loadConfig({ env: process.env, projectRoot: null, projectHash: "", dataDir, explicit }).config.tui;
 }
 
 function refuse(context: CliContext, args: string[]): void {

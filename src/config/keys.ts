@@ -24,6 +24,8 @@ export const sections: ReadonlySet<string> = new Set(
 );
 
 function leaves(schema: z.core.$ZodType, path: string): [string, z.core.$ZodType][] {
+  if (schema instanceof z.ZodMiniDefault && schema.def.innerType instanceof z.ZodMiniObject)
+    return leaves(schema.def.innerType, path);
   if (!(schema instanceof z.ZodMiniObject)) return [[path, schema]];
   return Object.entries(schema.shape).flatMap(([name, inner]) =>
     leaves(inner, path ? `${path}.${name}` : name),
@@ -58,7 +60,7 @@ function inWords(schema: z.core.JSONSchema.BaseSchema): string {
     case "boolean":
       return "true or false";
     case "array":
-      return "a list of texts";
+      return `a list of ${itemsOf(schema)}`;
     case "object":
       return "a mapping of names to texts";
     case "null":
@@ -66,6 +68,11 @@ function inWords(schema: z.core.JSONSchema.BaseSchema): string {
     default:
       return schema.const === undefined ? "a text" : `${JSON.stringify(schema.const)}`;
   }
+}
+
+function itemsOf({ items }: z.core.JSONSchema.BaseSchema): string {
+  const only = typeof items === "object" && !Array.isArray(items) ? items.enum : undefined;
+  return only?.map(String).join(", ") ?? "texts";
 }
 
 function unique(values: string[]): string[] {

@@ -1,6 +1,6 @@
 // The configuration of a run: defaults < the user's file < the project's < an explicit file < the options.
 import { realpathSync } from "node:fs";
-import { isAbsolute, relative } from "node:path";
+import { isAbsolute, relative, resolve } from "node:path";
 import { Config, defaultConfig } from "../domain/config.ts";
 import type { RunOptions } from "../domain/run-options.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -8,9 +8,9 @@ import { userConfigPath } from "../lib/paths.ts";
 import { configKeys, type ConfigKey } from "./keys.ts";
 import { parseConfigFile, type Entry } from "./parse.ts";
 import { missing } from "./personal.ts";
-import { readProjectFile } from "./project-file.ts";
+import { readProjectFile, type ProjectFile } from "./project-file.ts";
 import { readSmallFile } from "./read.ts";
-import { requireTrust } from "./trust.ts";
+import { requireTrust, trustState } from "./trust.ts";
 import { checkValue, settledValue } from "./values.ts";
 
 export interface LoadOptions {
@@ -25,13 +25,31 @@ export interface LoadOptions {
   explicit: string | null;
   /** The flags of the command. */
   options?: RunOptions;
+  /**
+   * Variables of the person's shell that stand for keys. Not for the daemon, whose environment is that of
+   * whoever happened to start it: what counts for a run its client sends.
+   */
+  variables?: Readonly<Record<string, string | undefined>>;
+  /** `leave_out`: what is not trusted does not count, and is told, instead of being refused. */
+  untrusted?: "refuse" | "leave_out";
 }
 
 export interface Origin {
-  level: "user" | "project" | "explicit" | "option";
-  /** Null for an option. */
+  level: "user" | "project" | "explicit" | "environment" | "option";
+  /** Null for a variable and an option. */
   file: string | null;
   line: number | null;
+  /** The variable's name. */
+  variable?: string;
+}
+
+/** A value of a project's file that does not count, and why. */
+export interface LeftOut {
+  name: string;
+  value: unknown;
+  file: string;
+  line: number;
+  why: string;
 }
 
 export interface LoadedConfig {
@@ -40,6 +58,7 @@ export interface LoadedConfig {
   origins: ReadonlyMap<string, Origin>;
   /** Sentences for the person, such as a bound of the project that was ignored. */
   warnings: string[];
+  leftOut: LeftOut[];
 }
 
 /**
@@ -54,12 +73,45 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
     loading.file("user", userFile, parseConfigFile(userFile, userText));
   const project = from.projectRoot === null ? null : readProjectFile(from.projectRoot);
   if (project) {
-    requireTrust(from, project);
-    loading.file("project", project.path, loading.lowered(project.path, project.entries));
+    const entries = trustedEntries(from, project, loading);
+    loading.file("project", project.path, loading.lowered(project.path, entries));
   }
   if (from.explicit !== null) loading.file("explicit", from.explicit, explicitEntries(from.explicit));
+  for (const [variable, name, value] of variableValues(from.variables ?? {})) {
+    loading.variable(variable, name, value);
+  }
   for (const [name, value] of optionValues(from)) loading.option(name, value);
-  return { config: Config.parse(loading.config), origins: loading.origins, warnings: loading.warnings };
+  const { origins, warnings, leftOut } = loading;
+  return { config: Config.parse(loading.config), origins, warnings, leftOut };
+}
+
+function trustedEntries(from: LoadOptions, project: ProjectFile, loading: Loading): Entry[] {
+  if (from.untrusted !== "leave_out") {
+    requireTrust(from, project);
+    return project.entries;
+  }
+  const state = trustState(from, project);
+  if (state === "trusted" || state === "not_needed") return project.entries;
+  for (const entry of project.trusted) {
+    loading.leaveOut(
+      project.path,
+      entry,
+      state === "changed" ? "the file has changed since it was trusted" : "not trusted",
+    );
+  }
+  return project.entries.filter((entry) => !project.trusted.includes(entry));
+}
+
+function* variableValues(
+  variables: NonNullable<LoadOptions["variables"]>,
+): Generator<[variable: string, name: string, value: unknown]> {
+  const { LOOPR_SCRIPT: script, LOOPR_LOG: level, ANTHROPIC_BASE_URL: url } = variables;
+  if (script) {
+    yield ["LOOPR_SCRIPT", "llm.provider", "scripted"];
+    yield ["LOOPR_SCRIPT", "llm.script", resolve(script)];
+  }
+  if (level) yield ["LOOPR_LOG", "log.level", level.toLowerCase()];
+  if (url) yield ["ANTHROPIC_BASE_URL", "llm.providers.anthropic.base_url", url];
 }
 
 function explicitEntries(path: string): Entry[] {
@@ -72,6 +124,7 @@ class Loading {
   readonly config: Config = structuredClone(defaultConfig);
   readonly origins = new Map<string, Origin>();
   readonly warnings: string[] = [];
+  readonly leftOut: LeftOut[] = [];
   readonly #env: LoadOptions["env"];
 
   constructor(env: LoadOptions["env"]) {
@@ -83,6 +136,20 @@ class Loading {
       setValue(this.config, key.name, settledValue(key, value, file, this.#env));
       this.origins.set(key.name, { level, file, line });
     }
+  }
+
+  leaveOut(file: string, { key, value, line }: Entry, why: string): void {
+    this.leftOut.push({ name: key.name, value, file, line, why });
+  }
+
+  variable(variable: string, name: string, value: unknown): void {
+    const problem = checkValue(knownKey(name), value);
+    if (problem) {
+      const text = problem.replace("%value", JSON.stringify(value));
+      throw new LooprError("config_invalid", `${variable}: ${name} ${text}`, `correct or unset ${variable}`);
+    }
+    setValue(this.config, name, value);
+    this.origins.set(name, { level: "environment", file: null, line: null, variable });
   }
 
   option(name: string, value: unknown): void {
@@ -102,7 +169,8 @@ class Loading {
 
   /** A project's bounds count only where they are lower than what the user has. */
   lowered(file: string, entries: readonly Entry[]): Entry[] {
-    return entries.filter(({ key, value, line }) => {
+    return entries.filter((entry) => {
+      const { key, value, line } = entry;
       if (key.project !== "lower") return true;
       const own = getValue(this.config, key.name);
       const unbounded = (bound: unknown) => (typeof bound === "number" ? bound : Infinity);
@@ -112,6 +180,7 @@ class Loading {
         `${file}:${line}: ${key.name} is ${shown(value)}, more than ${whose} ${shown(own)}, and is ignored; ` +
           `a project can only lower it`,
       );
+      this.leaveOut(file, entry, `more than ${whose} ${shown(own)}`);
       return false;
     });
   }
@@ -168,7 +237,8 @@ function knownKey(name: string): ConfigKey {
   return key;
 }
 
-function getValue(config: Config, name: string): unknown {
+/** The value of a key, by its name. */
+export function getValue(config: Config, name: string): unknown {
   return name.split(".").reduce<unknown>((at, part) => (isRecord(at) ? at[part] : undefined), config);
 }
 

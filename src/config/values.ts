@@ -86,6 +86,7 @@ const forms: Readonly<Record<string, Form>> = {
       : "must be a URL that starts with https:// or http://",
   "sandbox.read_deny": paths,
   "sandbox.write_allow": paths,
+  "notify.command": nonEmpty,
   "env.pass": (value) => firstProblem(value as string[]),
   "env.set": (value) => firstProblem(Object.keys(value as object)),
 };

@@ -26,12 +26,16 @@ const stopDeadlineMs = { graceful: 5_000, now: 1_000 } as const;
 const watchdogGraceMs = 1_000;
 const selfCheckMs = 5_000;
 const selfPingTimeoutMs = 5_000;
+/** How often it looks whether it is idle, in that time. */
+const idleChecks = 4;
 
 export interface DaemonConfig {
   dataDir: string;
   socketPath: string;
   pidPath: string;
   clientsMax?: number;
+  /** So long without a client and without work ends the daemon; null or absent: never. */
+  idleExitMs?: number | null;
 }
 
 export interface DaemonDependencies {
@@ -141,8 +145,25 @@ export class Daemon {
 
   async #serve(): Promise<void> {
     const check = setInterval(() => void this.#checkItself(), selfCheckMs);
+    const idleness = this.#watchIdleness();
     await this.#stopAsked.promise;
     clearInterval(check);
+    clearInterval(idleness);
+  }
+
+  #watchIdleness(): NodeJS.Timeout | undefined {
+    const { idleExitMs } = this.#config;
+    if (idleExitMs == null) return undefined;
+    let idleSinceMs = Date.now();
+    return setInterval(
+      () => {
+        const now = Date.now();
+        if (this.#server.clients > 0 || this.#needs.services.atWork()) idleSinceMs = now;
+        if (now - idleSinceMs >= idleExitMs)
+          this.stop("graceful", "idle for as long as daemon.idle_exit_minutes says");
+      },
+      Math.min(idleExitMs / idleChecks, selfCheckMs),
+    );
   }
 
   async #publish(): Promise<void> {

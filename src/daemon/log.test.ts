@@ -11,6 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const path = () => join(dir, "daemon.log");
+const usual = { level: "info", bytesMax: 1024 * 1024, filesMax: 3 } as const;
 const lines = (file = path()) =>
   readFileSync(file, "utf8")
     .trimEnd()
@@ -19,7 +20,7 @@ const lines = (file = path()) =>
 
 describe("the log", () => {
   test("is private JSON lines of the level asked for and above", () => {
-    const { log, close } = openLog(path(), { level: "warn" });
+    const { log, close } = openLog(path(), { ...usual, level: "warn" });
     log.info("not this");
     log.warn("this", { loop: "1-a", error: new Error("why", { cause: new Error("deeper") }) });
     close();
@@ -34,7 +35,7 @@ describe("the log", () => {
   });
 
   test("is rotated while it is written to: three files, none over the limit, no line cut", () => {
-    const { log, close } = openLog(path(), { level: "info", bytesMax: 2_000 });
+    const { log, close } = openLog(path(), { ...usual, bytesMax: 2_000 });
     for (let n = 0; n < 200; n++) log.info(`line ${n}`);
     close();
     expect(readdirSync(dir).sort()).toEqual(["daemon.log", "daemon.log.1", "daemon.log.2"]);
@@ -46,8 +47,21 @@ describe("the log", () => {
     expect(kept).toEqual(kept.map((_, index) => `line ${first + index}`));
   });
 
+  test("keeps as many files as it may, one alone, too", () => {
+    for (const [filesMax, expected] of [
+      [1, ["daemon.log"]],
+      [2, ["daemon.log", "daemon.log.1"]],
+    ] as const) {
+      const { log, close } = openLog(path(), { ...usual, bytesMax: 500, filesMax });
+      for (let n = 0; n < 50; n++) log.info(`line ${n}`);
+      close();
+      expect(readdirSync(dir).sort()).toEqual([...expected]);
+      expect(statSync(path()).size).toBeLessThanOrEqual(500);
+    }
+  });
+
   test("does not take secrets, in whatever they are hidden", () => {
-    const { log, addSecret, redact, close } = openLog(path(), { level: "info" });
+    const { log, addSecret, redact, close } = openLog(path(), usual);
     addSecret('sk-"quoted"');
     expect(redact('crashed: sk-"quoted" and {"key":"sk-\\"quoted\\""}')).not.toContain("quoted");
     addSecret("");
@@ -58,7 +72,7 @@ describe("the log", () => {
   });
 
   test("survives what cannot be written: circles, giants, a directory that is gone", () => {
-    const { log, reopen, close } = openLog(path(), { level: "info" });
+    const { log, reopen, close } = openLog(path(), usual);
     const circle: Record<string, unknown> = {};
     circle["self"] = circle;
     log.info("a circle", circle);
@@ -73,7 +87,7 @@ describe("the log", () => {
   });
 
   test("goes on in a new file after it was moved away and reopened", () => {
-    const { log, reopen, close } = openLog(path(), { level: "info" });
+    const { log, reopen, close } = openLog(path(), usual);
     log.info("old");
     renameSync(path(), `${path()}.moved`);
     reopen();
@@ -82,10 +96,10 @@ describe("the log", () => {
     expect(lines().map((line) => line["message"])).toEqual(["new"]);
   });
 
-  test("takes its level from LOOPR_LOG, and info where that is none", () => {
-    expect([logLevelOf("TRACE"), logLevelOf("loud"), logLevelOf(undefined)]).toEqual([
+  test("takes its level from LOOPR_LOG, and the configured one where that is none", () => {
+    expect([logLevelOf("TRACE", "info"), logLevelOf("loud", "warn"), logLevelOf(undefined, "info")]).toEqual([
       "trace",
-      "info",
+      "warn",
       "info",
     ]);
   });

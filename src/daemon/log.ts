@@ -1,11 +1,8 @@
 // logs/daemon.log: JSON lines, private, rotated while running. Losing a line never hurts the daemon.
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { messageOf } from "../lib/errors.ts";
 import { logLevels, type Log, type LogLevel, type LogWrite } from "../lib/log.ts";
 
-const logBytesMax = 10 * 1024 * 1024;
-/** daemon.log, daemon.log.1 and daemon.log.2. */
-const logFilesMax = 3;
 const lineBytesMax = 64 * 1024;
 
 export interface LogFile {
@@ -19,15 +16,23 @@ export interface LogFile {
   readonly close: () => void;
 }
 
-export function openLog(path: string, options: { level: LogLevel; bytesMax?: number }): LogFile {
-  const bytesMax = options.bytesMax ?? logBytesMax;
+export interface LogOptions {
+  level: LogLevel;
+  /** A file that would grow beyond this is put aside. */
+  bytesMax: number;
+  /** daemon.log, daemon.log.1, …: so many in all. */
+  filesMax: number;
+}
+
+export function openLog(path: string, options: LogOptions): LogFile {
+  const { bytesMax, filesMax } = options;
   const secrets = new Set<string>();
   let file = open(path);
 
   const rotate = (): void => {
     close(file);
-    for (let n = logFilesMax - 1; n >= 1; n--)
-      moveIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
+    for (let n = filesMax - 1; n >= 1; n--) moveIfThere(n === 1 ? path : `${path}.${n - 1}`, `${path}.${n}`);
+    if (filesMax === 1) rmSync(path, { force: true });
     file = open(path);
   };
   const redact = (text: string): string =>
@@ -65,9 +70,9 @@ export function openLog(path: string, options: { level: LogLevel; bytesMax?: num
   };
 }
 
-/** The level that `LOOPR_LOG` asks for; `info` where it is unset or not a level. */
-export function logLevelOf(text: string | undefined): LogLevel {
-  return logLevels.find((level) => level === text?.toLowerCase()) ?? "info";
+/** The level that `LOOPR_LOG` asks for; the configured one where it is unset or not a level. */
+export function logLevelOf(text: string | undefined, configured: LogLevel): LogLevel {
+  return logLevels.find((level) => level === text?.toLowerCase()) ?? configured;
 }
 
 interface OpenFile {

@@ -14,6 +14,10 @@ import { readinessPipe, type Readiness } from "./readiness.ts";
 import { createServices } from "./services.ts";
 import { installSignals } from "./signals.ts";
 import { vacancyAt } from "./socket-place.ts";
+import { readUserConfig } from "./user-config.ts";
+
+const bytesPerMegabyte = 1024 * 1024;
+const msPerMinute = 60_000;
 
 export interface DaemonOptions {
   /** Where to report how the start goes; null: started by hand or by a service, and said on stderr. */
@@ -48,9 +52,15 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
   pauseAt("home-ready");
   const lock = await acquireLock(config.dataDir);
   pauseAt("locked");
+  const { config: settings, problem } = readUserConfig(config.dataDir, process.env);
+  config.clientsMax = settings.daemon.clients_max;
+  config.idleExitMs = minutesToMs(settings.daemon.idle_exit_minutes);
   const logFile = openLog(join(config.dataDir, "logs", "daemon.log"), {
-    level: logLevelOf(process.env["LOOPR_LOG"]),
+    level: logLevelOf(process.env["LOOPR_LOG"], settings.log.level),
+    bytesMax: settings.log.megabytes * bytesPerMegabyte,
+    filesMax: settings.log.files,
   });
+  if (problem !== null) logFile.log.warn(`the user's configuration cannot be used: ${problem}`);
   const byHand = options.readinessFd === null;
   const say = (text: string) => void (byHand && writeOut(2, text + "\n"));
   try {
@@ -65,7 +75,12 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     // Before anything of ours is changed; when the socket is put there it is looked at again.
     await vacancyAt(config.socketPath, config.dataDir, onProgress);
     const daemon = new Daemon(config, {
-      services: createServices({ dataDir: config.dataDir, log: logFile.log, ownKeys: byHand }),
+      services: createServices({
+        dataDir: config.dataDir,
+        log: logFile.log,
+        config: settings,
+        ownKeys: byHand,
+      }),
       log: logFile.log,
       // Nobody logs keys; should someone come to, the log does not take them.
       onSecret: (secret) => logFile.addSecret(secret),
@@ -88,6 +103,10 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     logFile.close();
     lock.release();
   }
+}
+
+function minutesToMs(minutes: number | null): number | null {
+  return minutes === null ? null : minutes * msPerMinute;
 }
 
 /** A bug ends the daemon, which the next start recovers from; going on with a broken state is worse. */

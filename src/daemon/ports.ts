@@ -27,6 +27,8 @@ export interface Services {
   onEphemeral(listener: (event: EphemeralEvent) => void): () => void;
   /** Loops by status, for `status`. */
   counts(): Record<string, number>;
+  /** Whether a loop runs or a run's work is being integrated: without that, only clients make things happen. */
+  atWork(): boolean;
   /** Whether a model could be called now. */
   llmReady(): boolean;
   /** Before the socket listens: the state is whole again. A throw ends the start with that error. */

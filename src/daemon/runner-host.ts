@@ -1,11 +1,11 @@
 // The daemon's side of its runners: jobs in, outcomes out, whatever becomes of the processes between.
 import { resolve } from "node:path";
+import { defaultConfig } from "../domain/config.ts";
 import type { Jobs } from "../engine/ports.ts";
 import type { Log } from "../lib/log.ts";
 import { lanes, type Lane } from "../tools/catalog.ts";
 import { RunnerLane, type LaneTimes } from "./runner-lane.ts";
 
-const slotsDefault: Readonly<Record<Lane, number>> = { "no-net": 10, net: 5, heavy: 1 };
 const timesDefault: LaneTimes = {
   handshakeMs: 10_000,
   heartbeatMs: 5_000,
@@ -43,7 +43,7 @@ export function createRunnerHost(options: RunnerHostOptions): RunnerHost {
         return options.command;
       },
       lane: name,
-      slots: options.slots?.[name] ?? slotsDefault[name],
+      slots: options.slots?.[name] ?? defaultConfig.concurrency.lanes[name],
       dataDir: resolve(options.dataDir),
       log: options.log,
       times: { ...timesDefault, ...options.times },

@@ -2,15 +2,13 @@
 import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { loadConfig } from "../config/load.ts";
-import { defaultConfig, type Config } from "../domain/config.ts";
+import type { Config } from "../domain/config.ts";
 import type { Run } from "../domain/run.ts";
 import { Engine } from "../engine/engine.ts";
 import type { Model } from "../engine/ports.ts";
 import { createGit } from "../git/git.ts";
 import { ownAccount } from "../lib/account.ts";
 import { systemClock } from "../lib/clock.ts";
-import { LooprError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { ownProgram } from "../lib/self.ts";
 import { CallLimiter } from "../llm/limiter.ts";
@@ -21,6 +19,7 @@ import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
 import { Keyring } from "./keyring.ts";
+import { Notifier } from "./notifier.ts";
 import { drainHandler } from "./drain.ts";
 import { loopHandlers } from "./loop-handlers.ts";
 import type { EphemeralEvent, Services } from "./ports.ts";
@@ -36,12 +35,14 @@ const credentialsGraceMs = 2_000;
 export interface ServiceOptions {
   dataDir: string;
   log: Log;
+  /** The person's own settings, for what is the daemon's and not a run's. */
+  config: Config;
   /** Started by hand or by a service, not by a client: the daemon's own environment may hold keys. */
   ownKeys: boolean;
 }
 
 export function createServices(options: ServiceOptions): Services {
-  const { dataDir, log } = options;
+  const { dataDir, log, config } = options;
   const store = openStore(join(dataDir, "loopr.db"), {
     onProblem: (error) => {
       log.warn(error.message);
@@ -50,7 +51,6 @@ export function createServices(options: ServiceOptions): Services {
   const git = createGit();
   const keyring = new Keyring(dataDir);
   const keyEnvironment = options.ownKeys ? process.env : {};
-  const config = userConfig(dataDir, log);
   const jobs = createRunnerHost({
     // Asked at each start: the program may have been replaced or deleted on disk since.
     get command() {
@@ -58,6 +58,7 @@ export function createServices(options: ServiceOptions): Services {
     },
     dataDir,
     log,
+    slots: config.concurrency.lanes,
   });
   const counted = countingJobs(jobs);
   const limiter = new CallLimiter(config.concurrency.model_calls);
@@ -118,6 +119,14 @@ export function createServices(options: ServiceOptions): Services {
     },
   });
 
+  const notifier = new Notifier(
+    { runOf: (id) => engine.ledger.findRun(id), log },
+    engine.ledger.all().filter((loop) => loop.parent_id === null),
+  );
+  store.onEvents((events) => {
+    notifier.heard(events);
+  });
+
   return {
     handlers: {
       "daemon.drain": drainHandler(engine),
@@ -161,6 +170,7 @@ export function createServices(options: ServiceOptions): Services {
       for (const loop of engine.ledger.all()) counts[loop.status] = (counts[loop.status] ?? 0) + 1;
       return counts;
     },
+    atWork: () => engine.atWork,
     llmReady: () => keyring.size > 0 || config.llm.provider === "scripted",
     recover: async (progress) => {
       mkdirSync(join(dataDir, "projects"), { recursive: true, mode: 0o700 });
@@ -183,19 +193,8 @@ export function createServices(options: ServiceOptions): Services {
     stop: async () => {
       await engine.stop();
       await jobs.stop();
+      notifier.stop();
       store.close();
     },
   };
-}
-
-/** The user's own settings for what is the daemon's, not a run's: concurrency. Broken ones are told per run. */
-function userConfig(dataDir: string, log: Log): Config {
-  try {
-    return loadConfig({ env: process.env, projectRoot: null, projectHash: "", dataDir, explicit: null })
-      .config;
-  } catch (error) {
-    if (!(error instanceof LooprError)) throw error;
-    log.warn(`the user's configuration cannot be used: ${error.message}`);
-    return defaultConfig;
-  }
 }

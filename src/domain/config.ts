@@ -1,9 +1,17 @@
 // Configuration: every key, its type, default, and the levels at which a file may set it.
 // A key exists here only if a test shows its effect; docs/configuration.md is held to this table by a test.
 import * as z from "zod/mini";
+import { noticeKinds } from "./notice.ts";
 
 const positive = z.number().check(z.positive());
 const count = z.int().check(z.positive());
+
+// Sections that came later have a default of their own: the records of older runs do not hold them.
+const lanes = { "no-net": 10, net: 5, heavy: 1 };
+const notify = { command: null, on: [...noticeKinds] };
+const tui = { glyphs: "auto", bell: false } as const;
+const log = { level: "info", megabytes: 10, files: 3 } as const;
+const daemon = { idle_exit_minutes: null, clients_max: 256 };
 
 export const Config = z.strictObject({
   validation: z.strictObject({
@@ -38,6 +46,7 @@ export const Config = z.strictObject({
     loops: count,
     model_calls: count,
     per_type: z.strictObject({ plan: count, spec: count, phase: count, code: count }),
+    lanes: z._default(z.strictObject({ "no-net": count, net: count, heavy: count }), lanes),
   }),
   llm: z.strictObject({
     provider: z.enum(["anthropic", "scripted"]),
@@ -62,6 +71,20 @@ export const Config = z.strictObject({
     unix_sockets: z.enum(["auto", "allow", "deny"]),
   }),
   env: z.strictObject({ pass: z.array(z.string()), set: z.record(z.string(), z.string()) }),
+  notify: z._default(
+    z.strictObject({ command: z.nullable(z.string()), on: z.array(z.enum(noticeKinds)) }),
+    notify,
+  ),
+  tui: z._default(z.strictObject({ glyphs: z.enum(["auto", "unicode", "ascii"]), bell: z.boolean() }), tui),
+  log: z._default(
+    z.strictObject({
+      level: z.enum(["trace", "debug", "info", "warn", "error"]),
+      megabytes: positive,
+      files: count,
+    }),
+    log,
+  ),
+  daemon: z._default(z.strictObject({ idle_exit_minutes: z.nullable(positive), clients_max: count }), daemon),
 });
 export type Config = z.infer<typeof Config>;
 
@@ -81,7 +104,7 @@ export const defaultConfig: Config = {
     run_tokens: null,
     run_minutes: null,
   },
-  concurrency: { loops: 50, model_calls: 10, per_type: { plan: 2, spec: 5, phase: 20, code: 50 } },
+  concurrency: { loops: 50, model_calls: 10, per_type: { plan: 2, spec: 5, phase: 20, code: 50 }, lanes },
   llm: {
     provider: "anthropic",
     model: "claude-sonnet-5-5",
@@ -92,6 +115,10 @@ export const defaultConfig: Config = {
   },
   sandbox: { mode: "auto", read_deny: [], write_allow: [], net: false, unix_sockets: "auto" },
   env: { pass: [], set: {} },
+  notify,
+  tui,
+  log,
+  daemon,
 };
 
 /**

@@ -112,6 +112,10 @@ export class Engine {
     return { running: this.#tasks.size, integrating: this.#integrator.runsAtWork };
   }
 
+  get atWork(): boolean {
+    return this.#tasks.size > 0 || this.#integrator.runsAtWork > 0;
+  }
+
   wake(): void {
     if (this.#stopping || this.#held) return;
     const live = this.ledger.all();

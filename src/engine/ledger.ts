@@ -50,6 +50,10 @@ export class Ledger {
     return run;
   }
 
+  findRun(rootId: string): Run | null {
+    return this.#runs.get(rootId) ?? null;
+  }
+
   all(): Loop[] {
     return [...this.#loops.values()];
   }

@@ -49,6 +49,7 @@ function openWorld(connect: (onProgress: (text: string) => void) => Promise<Fake
     version: "1.0.0",
     cwd: projectRoot,
     theme: createTheme(utf8, false),
+    bell: true,
     clock: { now: () => now },
     suspend: async () => {},
     editPlan: async (_client, id) => `edited ${id}`,
@@ -103,6 +104,24 @@ function sampleDaemon(): FakeClient {
 
 const callsOf = (client: FakeClient, method: string) =>
   client.calls.filter((call) => call.method === method).map((call) => call.params);
+
+test("rings when a run begins to wait for the person, not when it was waiting", async () => {
+  const client = sampleDaemon();
+  const world = openWorld(() => Promise.resolve(client));
+  await world.shows("Login page");
+  let rang = 0;
+  world.terminal.xterm.onBell(() => (rang += 1));
+  const rung = () => new Promise<number>((resolve) => world.terminal.xterm.write("", () => resolve(rang)));
+  const working = sampleLoops()[0];
+  if (!working) throw new Error("there is no sample");
+  client.emit({ event: "loop.updated", data: { ...working, progress: "still at it" }, seq: 1 });
+  expect(await rung()).toBe(0);
+  const waits = { ...working, run_state: "awaiting_approval" as const, version: working.version + 1 };
+  client.emit({ event: "loop.updated", data: waits, seq: 2 });
+  expect(await rung()).toBe(1);
+  client.emit({ event: "loop.updated", data: { ...waits, version: waits.version + 1 }, seq: 3 });
+  expect(await rung()).toBe(1);
+});
 
 describe("starting", () => {
   test("is on the screen before the daemon answers, with what the start says", async () => {

@@ -1,8 +1,11 @@
 // Client ↔ state ↔ screen: the only place where the interface does anything.
 import { basename } from "node:path";
 import type { Client, ConnectionState } from "../client/types.ts";
+import { Loop } from "../domain/loop.ts";
+import { noticeOf } from "../domain/notice.ts";
 import type { Clock } from "../lib/clock.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
+import type { EventMessage } from "../protocol/messages.ts";
 import { interpret, type Command, type Effect, type Key } from "./keys.ts";
 import { watchLiveness, type Liveness } from "./liveness.ts";
 import { reduce } from "./reduce.ts";
@@ -22,6 +25,8 @@ export interface TuiOptions {
   version: string;
   cwd: string;
   theme: Theme;
+  /** Ring when a run begins to wait for the person, or ends. */
+  bell: boolean;
   clock: Clock;
   /** Stops the process until it is continued (Ctrl+Z). */
   suspend(): Promise<void>;
@@ -123,12 +128,21 @@ class App {
     this.#watchLiveness(client);
     client.onEvent((event) => {
       this.#liveness?.heard();
+      if (this.#options.bell && this.#calls(event)) this.#options.screen.ring();
       this.#dispatch({ type: "event", event });
     });
     client.onState((connection) => this.#onConnection(client, connection));
     // Events first, then the list: whatever happens in between is in one of them.
     await client.subscribe();
     this.#onConnection(client, client.state);
+  }
+
+  /** Whether an event tells of a run that waits for the person or has ended, and did not before. */
+  #calls(event: EventMessage): boolean {
+    if (event.event !== "loop.updated") return false;
+    const after = Loop.safeParse(event.data);
+    const before = after.success ? this.#state.loops.get(after.data.id) : undefined;
+    return after.success && before !== undefined && noticeOf(before.run_state, after.data) !== null;
   }
 
   #watchLiveness(client: Client): void {

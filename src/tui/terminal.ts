@@ -37,6 +37,8 @@ export interface Screen {
   start(handlers: { render: (columns: number, rows: number) => string[]; onKey: (key: Key) => void }): void;
   /** Something may have changed: at the next frame what differs is drawn. */
   refresh(): void;
+  /** The terminal's bell. */
+  ring(): void;
   /** Draws everything again, whatever the terminal shows. */
   redraw(): void;
   /** Gives the terminal back as it was. May be called again, and `start` after it. */
@@ -76,6 +78,7 @@ export function createScreen(terminal: Terminal = new ProcessTerminal()): Screen
       ui.renderNow();
     },
     refresh: () => ui?.requestRender(),
+    ring: () => terminal.write("\x07"),
     redraw: () => ui?.requestRender(true),
     drain: async () => {
       if (terminal.kittyProtocolActive) await terminal.drainInput(drainMaxMs, drainIdleMs);

@@ -89,8 +89,14 @@ const ascii: Glyphs = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function createTheme(env: Environment, colour: boolean): Theme {
-  return { glyphs: isUtf8(env) ? unicode : ascii, colour };
+/** `characters`: what the person has set, or `auto` for what the locale says. */
+export function createTheme(
+  env: Environment,
+  colour: boolean,
+  characters: "auto" | "unicode" | "ascii" = "auto",
+): Theme {
+  const wide = characters === "unicode" || (characters === "auto" && isUtf8(env));
+  return { glyphs: wide ? unicode : ascii, colour };
 }
 
 /** POSIX: the first of these that is set and not empty decides the character set. */

@@ -1,6 +1,8 @@
 // Keys of the configuration, each by what it does to a run of the built program.
 import { describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { hang, text, tool, turn, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, sampleFiles, withRuns, type RunBed } from "../support/runs.ts";
@@ -156,6 +158,25 @@ describe("what tools and checks see", () => {
       const env = { PASSED: "b", OTHER: "c" };
       expect(await outcomeOf(bed, yml, ["--yes"], env)).toMatchObject({ code: 0 });
     }));
+});
+
+test("sandbox.net: the check has a network, or none", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  try {
+    await withRuns(solving, async (bed) => {
+      const check = withCheck(
+        `bash -c 'exec 3<>/dev/tcp/127.0.0.1/${port}'`,
+        "limits: { iterations: { code: 1 } }\n",
+      );
+      expect(await outcomeOf(bed, check)).toMatchObject({ code: 1 });
+      expect(await outcomeOf(bed, `${check}sandbox: { net: true }\n`)).toMatchObject({ code: 0 });
+    });
+  } finally {
+    server.close();
+  }
 });
 
 describe("llm", () => {

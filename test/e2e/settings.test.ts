@@ -1,0 +1,265 @@
+// Settings of the person that are not a run's: the daemon's own, the log's, notices; and what shows them all.
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { until, withHome, type Home } from "../support/harness.ts";
+import { text, tool, type Handler } from "../support/model-server.ts";
+import { withPty } from "../support/pty.ts";
+import { json, sampleFiles, withRuns } from "../support/runs.ts";
+import { wire } from "../support/wire.ts";
+
+const limitMs = 60_000;
+const containing = (part: string) => expect.stringContaining(part) as unknown as string;
+
+function put(path: string, content: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+}
+const configure = (home: Home, yml: string) => put(join(home.userHome, ".config", "loopr", "loopr.yml"), yml);
+
+describe("daemon and log", () => {
+  test(
+    "clients_max, idle_exit_minutes, log.level, log.megabytes, log.files",
+    () =>
+      withHome(async (home) => {
+        configure(
+          home,
+          "daemon: { clients_max: 2, idle_exit_minutes: 0.02 }\nlog: { level: trace, megabytes: 0.0002, files: 2 }\n",
+        );
+        await home.ok(["daemon", "start"]);
+        const socket = join(home.dir, "daemon.sock");
+        const clients = [await wire(socket), await wire(socket)];
+        for (const client of clients) await client.call("ping");
+        const refused = await wire(socket);
+        expect(await refused.next(() => true)).toMatchObject({
+          id: 0,
+          error: { code: 1005, message: containing("2 clients") },
+        });
+        for (const client of clients) client.close();
+        await until(() => home.processes().length === 0, 20_000, "the idle daemon to end by itself");
+        const logs = readdirSync(join(home.dir, "logs")).filter((name) => name.startsWith("daemon.log"));
+        expect(logs.sort()).toEqual(["daemon.log", "daemon.log.1"]);
+
+        configure(home, "log: { level: error }\n");
+        const log = join(home.dir, "logs", "daemon.log");
+        writeFileSync(log, "");
+        await home.ok(["daemon", "start"]);
+        await home.ok(["daemon", "stop"]);
+        expect(readFileSync(log, "utf8")).toBe("");
+        await home.ok(["daemon", "start"], { env: { LOOPR_LOG: "info" } });
+        expect(readFileSync(log, "utf8")).toContain('"message":"ready"');
+      }),
+    limitMs,
+  );
+});
+
+const plan = {
+  title: "Letters",
+  summary: "Letters.",
+  specs: ["a", "b", "c"].map((name) => ({
+    name,
+    description: `Make ${name}.txt`,
+    depends_on: [],
+    level: "code",
+  })),
+};
+
+describe("concurrency", () => {
+  test(
+    "loops, per_type and model_calls bound what happens at a time",
+    async () => {
+      const active = new Set<string>();
+      let allAtOnce = false;
+      let [calls, callsMost, loopsMost] = [0, 0, 0];
+      const handler: Handler = async (request) => {
+        callsMost = Math.max(callsMost, ++calls);
+        const letter = /<task>\nMake ([abc])\.txt/.exec(request.prompt)?.[1];
+        if (letter) loopsMost = Math.max(loopsMost, active.add(letter).size);
+        if (letter && allAtOnce) await until(() => loopsMost === 3, 20_000, "the three loops to be at it");
+        // A model takes its time, so that what may happen at once does.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        calls -= 1;
+        if (request.turn > 0) {
+          if (letter) active.delete(letter);
+          return [text("Done.")];
+        }
+        if (!letter) return [tool("create_plan", plan)];
+        return [tool("write_file", { path: `${letter}.txt`, content: `${letter}\n` })];
+      };
+      await withRuns(handler, async ({ home, loopr }) => {
+        const most = async (yml: string) => {
+          configure(home, yml);
+          await home.ok(["daemon", "stop"]);
+          [callsMost, loopsMost] = [0, 0];
+          const args = ["run", "--check", "true", "--levels", "plan,code", "--yes", "--no-merge", "Letters"];
+          expect(await loopr(args, { deadlineMs: 30_000 })).toMatchObject({ code: 0 });
+          return { callsMost, loopsMost };
+        };
+        expect(await most("concurrency: { loops: 1 }\n")).toEqual({ callsMost: 1, loopsMost: 1 });
+        const fewer = await most("concurrency: { per_type: { code: 2 }, model_calls: 1 }\n");
+        expect(fewer).toEqual({ callsMost: 1, loopsMost: 2 });
+        allAtOnce = true;
+        expect(await most("concurrency: { model_calls: 3 }\n")).toEqual({ callsMost: 3, loopsMost: 3 });
+      });
+    },
+    limitMs,
+  );
+
+  test(
+    "lanes.heavy: two checks at a time meet each other",
+    () =>
+      withRuns(
+        (request) =>
+          request.turn === 0 ? [tool("write_file", { path: "x", content: "x" })] : [text("Done.")],
+        async ({ home, repo, loopr }) => {
+          const meeting = join(home.root, "meeting");
+          mkdirSync(meeting);
+          configure(home, `concurrency: { lanes: { heavy: 2 } }\nsandbox: { write_allow: ["${meeting}"] }\n`);
+          repo.write(
+            "meet.sh",
+            `n=$1; o=$2; echo x >${meeting}/$n; until [ -e ${meeting}/$o ]; do sleep 0.05; done\n`,
+          );
+          repo.git("add", "-A");
+          repo.git("commit", "-qm", "meet");
+          const meet = (own: string, other: string) =>
+            loopr(
+              ["run", "--depth", "code", "--no-merge", "--yes", "--check", `sh meet.sh ${own} ${other}`, own],
+              {
+                deadlineMs: 40_000,
+              },
+            );
+          const [one, two] = await Promise.all([meet("one", "two"), meet("two", "one")]);
+          expect([one.code, two.code]).toEqual([0, 0]);
+        },
+        { files: sampleFiles },
+      ),
+    limitMs,
+  );
+});
+
+describe("notify", () => {
+  test(
+    "calls the person when a run waits, is merged or has failed, as told; keeps nothing waiting, leaves nothing behind",
+    () =>
+      withHome(async (home) => {
+        const repository = home.repository({ files: sampleFiles });
+        const notices = join(home.root, "notices");
+        const script = join(home.root, "script.json");
+        const write = { tools: [{ name: "write_file", input: { path: "x", content: "x" } }] };
+        writeFileSync(script, JSON.stringify({ entries: [{ turns: [write, { text: "Done." }] }] }));
+        const command = `echo "$LOOPR_NOTICE $LOOPR_STATE $LOOPR_TITLE $(pwd) $ANTHROPIC_API_KEY$LOOPR_HOME" >>${notices}; sleep 4343`;
+        const settings = (on: string) =>
+          `notify: { command: ${JSON.stringify(command)}, on: [${on}] }\nllm: { provider: scripted, script: "${script}" }\n`;
+        const run = (check: string, title: string, ...args: string[]) =>
+          home.loopr(
+            ["run", "--depth", "code", "--check", check, "--max-iterations", "1", "--yes", ...args, title],
+            { cwd: repository.dir, env: { ANTHROPIC_API_KEY: "sk-ant-secret" } },
+          );
+        configure(home, settings("waiting, merged"));
+        expect((await run("true", "one", "--no-merge")).code).toBe(0);
+        expect((await run("true", "two")).code).toBe(0);
+        expect((await run("false", "three")).code).toBe(1);
+        configure(home, settings("failed"));
+        expect((await run("false", "four")).code).toBe(1);
+        const told = () => (existsSync(notices) ? readFileSync(notices, "utf8") : "");
+        await until(() => told().includes("four"), 10_000, "the notices");
+        expect(told().trimEnd().split("\n").sort()).toEqual(
+          ["failed failed four / ", "merged merged two / ", "waiting verified one / "]
+            .map((line) => line.trimEnd())
+            .sort()
+            .map((line) => containing(line)),
+        );
+        expect(told()).not.toContain("secret");
+        await home.ok(["daemon", "stop"]);
+        expect((await home.exec("pgrep", ["-f", "sleep 4343"])).stdout).toBe("");
+      }),
+    limitMs,
+  );
+});
+
+describe("tui", () => {
+  test(
+    "glyphs: ascii in a UTF-8 locale; a wrong setting is told before the screen is taken",
+    () =>
+      withHome(async (home) => {
+        configure(home, "tui: { glyphs: ascii }\n");
+        await withPty(home, {}, async (pty) => {
+          await pty.shows("No loops");
+          expect(pty.screen().join("")).toMatch(/^[\x20-\x7e]*$/);
+        });
+        configure(home, "tui: { glyphs: emoji }\n");
+        await withPty(home, { columns: 200, shell: '"$LOOPR"; echo "code $?"' }, async (pty) => {
+          await pty.shows("tui.glyphs must be auto or unicode or ascii");
+          await pty.shows("code 2");
+        });
+      }),
+    limitMs,
+  );
+});
+
+describe("config show", () => {
+  test(
+    "every key with its value and origin; what is not trusted does not count; no secret is shown",
+    () =>
+      withHome(async (home) => {
+        const repository = home.repository({
+          files: {
+            ".loopr.yml":
+              "validation:\n  command: make check\nlimits:\n  turns: 500\ngit:\n  target: next\nenv: { set: { API_TOKEN: hush, CI: yes-please } }\n",
+          },
+        });
+        configure(
+          home,
+          "limits: { minutes: 5 }\nllm:\n  providers: { anthropic: { base_url: 'https://me:hush@proxy' } }\n",
+        );
+        const at = {
+          cwd: join(repository.dir),
+          env: { LOOPR_SCRIPT: "s.json", ANTHROPIC_API_KEY: "sk-ant-hush" },
+        };
+        const shown = async () => {
+          const result = await home.loopr(["config", "show", "--origin"], at);
+          const lines = result.stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, "  "));
+          expect(result.stdout + result.stderr).not.toContain("hush");
+          return { ...result, line: (name: string) => lines.find((line) => line.startsWith(`${name} `)) };
+        };
+        const before = await shown();
+        const file = join(repository.dir, ".loopr.yml");
+        const own = join(home.userHome, ".config", "loopr", "loopr.yml");
+        expect(before.code).toBe(0);
+        expect(before.line("validation.command")).toBe("validation.command  null  default");
+        expect(before.line("limits.minutes")).toBe(`limits.minutes  5  ${own}:1 (user)`);
+        expect(before.line("git.target")).toBe(`git.target  "next"  ${file}:6 (project)`);
+        expect(before.line("llm.provider")).toBe('llm.provider  "scripted"  variable LOOPR_SCRIPT');
+        expect(before.line("limits.turns")).toBe("limits.turns  50  default");
+        expect(before.stderr).toContain(
+          `does not count: validation.command "make check" at ${file}:2: not trusted`,
+        );
+        expect(before.stderr).toContain(
+          `does not count: limits.turns 500 at ${file}:4: more than the default 50`,
+        );
+        expect(before.stderr).toContain("loopr trust");
+
+        await home.ok(["trust"], at);
+        const after = await shown();
+        expect(after.line("validation.command")).toBe(
+          `validation.command  "make check"  ${file}:2 (project)`,
+        );
+        const document = json(await home.loopr(["config", "show", "--json", "-c", own], at));
+        expect(document["keys"]).toMatchObject({
+          "limits.minutes": { value: 5, origin: { level: "explicit", file: own, line: 1 } },
+          "limits.turns": { value: 50, origin: { level: "default" } },
+          "env.set": { value: { API_TOKEN: "[hidden]", CI: "yes-please" } },
+        });
+        expect(document["left_out"]).toMatchObject([{ name: "limits.turns", value: 500, line: 4 }]);
+        expect(await home.ok(["config", "path"], at)).toBe(`user      ${own}\nproject   ${file}\n`);
+
+        repository.write(".loopr.yml", "git:\n  targt: x\n");
+        const wrong = await home.loopr(["config", "show"], at);
+        expect([wrong.code, wrong.stderr]).toEqual([2, containing(`${file}:2: unknown key git.targt`)]);
+        const outside = await home.ok(["config", "show"]);
+        expect(outside).toContain("limits.minutes");
+        expect(home.daemonPid()).toBeNull();
+      }),
+    limitMs,
+  );
+});
