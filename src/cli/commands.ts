@@ -60,12 +60,10 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
       program.command("trust").description("accept this repository's .loopr.yml"),
       async () => (await import("./trust.ts")).trust,
     ),
-  config: ({ program, does, output }) => {
+  config: ({ program, does }) => {
     const config = program
       .command("config")
-      .description("look at the configuration that counts in this directory")
-      .configureOutput(output)
-      .exitOverride(needsCommand("config", () => config));
+      .description("look at the configuration that counts in this directory");
     does(
       config
         .command("show")
