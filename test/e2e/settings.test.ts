@@ -22,10 +22,8 @@ describe("daemon and log", () => {
     "clients_max, idle_exit_minutes, log.level, log.megabytes, log.files",
     () =>
       withHome(async (home) => {
-        configure(
-          home,
-          "daemon: { clients_max: 2, idle_exit_minutes: 0.02 }\nlog: { level: trace, megabytes: 0.0002, files: 2 }\n",
-        );
+        const log = "log: { level: trace, megabytes: 0.0002, files: 2 }\n";
+        configure(home, `daemon: { clients_max: 2 }\n${log}`);
         await home.ok(["daemon", "start"]);
         const socket = join(home.dir, "daemon.sock");
         const clients = [await wire(socket), await wire(socket)];
@@ -36,18 +34,22 @@ describe("daemon and log", () => {
           error: { code: 1005, message: containing("2 clients") },
         });
         for (const client of clients) client.close();
+        await home.ok(["daemon", "stop"]);
+
+        configure(home, `daemon: { idle_exit_minutes: 0.01 }\n${log}`);
+        await home.ok(["daemon", "start"]);
         await until(() => home.processes().length === 0, 20_000, "the idle daemon to end by itself");
         const logs = readdirSync(join(home.dir, "logs")).filter((name) => name.startsWith("daemon.log"));
         expect(logs.sort()).toEqual(["daemon.log", "daemon.log.1"]);
 
         configure(home, "log: { level: error }\n");
-        const log = join(home.dir, "logs", "daemon.log");
-        writeFileSync(log, "");
+        const file = join(home.dir, "logs", "daemon.log");
+        writeFileSync(file, "");
         await home.ok(["daemon", "start"]);
         await home.ok(["daemon", "stop"]);
-        expect(readFileSync(log, "utf8")).toBe("");
+        expect(readFileSync(file, "utf8")).toBe("");
         await home.ok(["daemon", "start"], { env: { LOOPR_LOG: "info" } });
-        expect(readFileSync(log, "utf8")).toContain('"message":"ready"');
+        expect(readFileSync(file, "utf8")).toContain('"message":"ready"');
       }),
     limitMs,
   );
