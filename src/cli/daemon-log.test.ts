@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { failing, testContext, testPorts } from "../../test/support/cli.ts";
 import { FakeDaemon } from "../../test/support/fake-daemon.ts";
 import { openLog } from "../daemon/log.ts";
-import { GrowingFile, logLine } from "./daemon-log.ts";
+import { daemonLogs, GrowingFile, logLine } from "./daemon-log.ts";
 import { logs } from "./logs.ts";
 
 let home: string;
@@ -34,6 +34,20 @@ describe("a line of the log", () => {
     expect(logLine(style, "\x1b[31mBun has crashed")).toBe("Bun has crashed");
     expect(logLine(style, '{"level":"info"}')).toBe('{"level":"info"}');
   });
+});
+
+test("Ctrl-C is heard from the first line on", async () => {
+  writeFileSync(path, record("ready"));
+  const steps: string[] = [];
+  const context = testContext({ say: () => void steps.push("shown") });
+  const onInterrupt = (listener: () => void) => {
+    steps.push("listening");
+    setImmediate(listener);
+    return () => void steps.push("left");
+  };
+  const ports = { ...testPorts(new FakeDaemon()), env: { LOOPR_HOME: home }, onInterrupt };
+  expect(await daemonLogs(context, [], { follow: true }, ports)).toBe(130);
+  expect(steps).toEqual(["listening", "shown", "left"]);
 });
 
 describe("a growing file", () => {

@@ -50,18 +50,15 @@ export async function showDaemonLog(
     if (context.json) context.print(parseJson(line) ?? { message: line });
     else context.say(logLine(style, line));
   };
-  const file = new GrowingFile(path);
-  const lines = file.tail();
-  if (lines.length === 0 && !existsSync(path)) {
-    context.note(`There is no log yet: ${path}`);
-    if (!follow) return exitCodes.done;
-  }
-  for (const line of lines.filter(isWanted).slice(-linesShown)) show(line);
-  if (!follow) return exitCodes.done;
-
   const interrupted = deferred<true>();
-  const stopListening = ports.onInterrupt(() => interrupted.resolve(true));
+  // Before the first line is there to be read: who reads it may press Ctrl-C at once.
+  const stopListening = follow ? ports.onInterrupt(() => interrupted.resolve(true)) : () => {};
   try {
+    const file = new GrowingFile(path);
+    const lines = file.tail();
+    if (lines.length === 0 && !existsSync(path)) context.note(`There is no log yet: ${path}`);
+    for (const line of lines.filter(isWanted).slice(-linesShown)) show(line);
+    if (!follow) return exitCodes.done;
     while (!(await Promise.race([interrupted.promise, sleep(pollMs, false)]))) {
       for (const line of file.more().filter(isWanted)) show(line);
     }

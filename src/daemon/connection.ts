@@ -17,7 +17,7 @@ const answersBytesMax = 1024 * 1024;
 /** Someone who has taken nothing for so long, with requests or an end waiting behind it, does not read. */
 const stallMs = 3_000;
 /** How long a connection that we close may take to read our last words. */
-const lingerMs = 500;
+const lastWordsMs = 500;
 /** A replay of stored events goes on only below this much unread output. */
 const replayQueueBytesMax = 256 * 1024;
 
@@ -104,9 +104,9 @@ export class Connection {
   }
 
   /** Sends what is queued, and closes. A client that does not read it in time loses it. */
-  close(): void {
+  close(lingerMs = lastWordsMs): void {
     this.#end();
-    const linger = setTimeout(() => this.#abort(), lingerMs);
+    const linger = setTimeout(() => this.abort(), lingerMs);
     void this.closed.then(() => clearTimeout(linger));
   }
 
@@ -208,10 +208,11 @@ export class Connection {
   #cutOff(): void {
     const queued = this.#outbox.unreadBytes;
     this.#log.warn("a client that does not read was cut off", { client: this.id, queued });
-    this.#abort();
+    this.abort();
   }
 
-  #abort(): void {
+  /** At once. */
+  abort(): void {
     this.#socket.destroy();
     this.#settle();
   }

@@ -11,6 +11,10 @@ import type { Caller, Handlers } from "./handlers.ts";
 import type { EventSource, Services } from "./ports.ts";
 import { Subscription } from "./subscription.ts";
 
+/** How long, and how many at once, refused connections stay open for their clients to read the refusal. */
+const refusedMs = 10_000;
+const refusedMax = 16;
+
 export interface ServerOptions {
   /** Everything but `subscribe` and `unsubscribe`. */
   handlers: Handlers;
@@ -25,6 +29,8 @@ export class Server {
   readonly #clientsMax: number;
   readonly #dispatch: Dispatch;
   readonly #connections = new Map<number, Connection>();
+  /** Over the limit, and about to read that. */
+  readonly #refused = new Set<Connection>();
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #stopListening: (() => void)[];
   readonly #heartbeat: NodeJS.Timeout;
@@ -62,8 +68,7 @@ export class Server {
     const id = this.#nextId++;
     const connection = new Connection({ id, socket, dispatch: this.#dispatch, log: this.#options.log });
     if (this.#connections.size >= this.#clientsMax) {
-      connection.send(refusal(0, rpcCodes.busy, this.#busy()));
-      connection.close();
+      this.#refuse(connection);
       return;
     }
     this.#connections.set(id, connection);
@@ -71,6 +76,21 @@ export class Server {
       this.#connections.delete(id);
       this.#dropSubscription(id);
     });
+  }
+
+  /**
+   * Whoever is refused at a busy time may be late in reading why, and a connection that was closed meanwhile
+   * says nothing to it. Each costs a descriptor for as long: of a flood, only the last ones get that time.
+   */
+  #refuse(connection: Connection): void {
+    connection.send(refusal(0, rpcCodes.busy, this.#busy()));
+    connection.close(refusedMs);
+    this.#refused.add(connection);
+    void connection.closed.then(() => this.#refused.delete(connection));
+    const [oldest] = this.#refused;
+    if (oldest === undefined || this.#refused.size <= refusedMax) return;
+    this.#refused.delete(oldest);
+    oldest.close();
   }
 
   #busy(): string {
@@ -94,6 +114,7 @@ export class Server {
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
     for (const stop of this.#stopListening) stop();
+    for (const connection of this.#refused) connection.abort(); // Their last words are sent.
     const closing = [...this.#connections.values()].map((connection) => {
       connection.close();
       return connection.closed;
