@@ -37,6 +37,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "loop.budget":
     "Raises bounds: a loop's own, with a root the run's, and what a loop below it has paused at; bounds further up only as far as the loop can then use what it was given. What waits for it is then resumed by `loop.resume`.",
   "loop.cancel": "Cancels a loop and its descendants. Its branch stays.",
+  "loop.signal":
+    "Sends a signal to every loop that one of the selectors means, and to what is below it: `stop` (cancel), `pause`, `resume`, `rebase` (onto the run's branch as it is, at the next safe point), `invalidate` (it runs again; what is below it no longer counts). A selector is an id, `descendants:<id>`, `children:<id>`, `type:<type>` or `status:<status>`, several joined by commas where all have to hold. With `project`, a directory in it, selectors without an id mean loops of that project alone. The answer comes when the signal has been acted on, and names the loops that it did something to; where there are none it is an error. It is stored before it is acted on, and survives the daemon.",
   "loop.delete": "Forgets an ended run. Its branch stays.",
   "loop.events": "The stored events of a loop and its descendants.",
   "loop.iterations": "Iteration records and evidence of a loop.",

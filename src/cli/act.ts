@@ -13,6 +13,7 @@ import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop, type Resolved } from "./resolve.ts";
 import { createScreen } from "./screen.ts";
 import { withSession } from "./session.ts";
+import { areSelectors, sendSignal } from "./signal.ts";
 
 type Typed = Record<string, unknown>;
 
@@ -22,6 +23,7 @@ export async function pause(
   _typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
+  if (areSelectors(args)) return sendSignal(context, args, { signal: "pause" }, ports);
   return act(context, args, ports, async (client, resolved) => ({
     result: await client.call("loop.pause", { id: resolved.loop.id }),
     says: [
@@ -37,6 +39,7 @@ export async function resume(
   _typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
+  if (areSelectors(args)) return sendSignal(context, args, { signal: "resume" }, ports);
   return act(context, args, ports, async (client, resolved) => {
     const result = await client.call("loop.resume", { id: resolved.loop.id });
     const { loop } = await client.call("loop.get", { id: resolved.loop.id });
@@ -106,6 +109,7 @@ export async function cancel(
   _typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
+  if (areSelectors(args)) return sendSignal(context, args, { signal: "stop" }, ports);
   return act(context, args, ports, async (client, resolved) => {
     const { branch } = resolved.loop;
     return {

@@ -202,12 +202,12 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   pause: ({ program, does }) =>
     does(
-      program.command("pause <id>").description("pause a loop and its descendants"),
+      program.command("pause <selectors...>").description("pause loops and their descendants"),
       async () => (await act()).pause,
     ),
   resume: ({ program, does }) =>
     does(
-      program.command("resume <id>").description("resume a paused, stalled or failed loop"),
+      program.command("resume <selectors...>").description("resume paused, stalled or failed loops"),
       async () => (await act()).resume,
     ),
   budget: ({ program, does }) =>
@@ -223,8 +223,25 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   cancel: ({ program, does }) =>
     does(
-      program.command("cancel <id>").description("cancel a loop and its descendants; its branch stays"),
+      program
+        .command("cancel <selectors...>")
+        .description("cancel loops and their descendants; branches stay"),
       async () => (await act()).cancel,
+    ),
+  rebase: ({ program, does }) =>
+    does(
+      program
+        .command("rebase <selectors...>")
+        .description("put loops' work on the run's branch as it is now, at their next safe point"),
+      async () => (await import("./signal.ts")).rebase,
+    ),
+  invalidate: ({ program, does }) =>
+    does(
+      program
+        .command("invalidate <selectors...>")
+        .description("let loops run again; what is below them no longer counts")
+        .option("-m, --message <feedback>", "what to do otherwise"),
+      async () => (await import("./signal.ts")).invalidate,
     ),
   delete: ({ program, does }) =>
     does(

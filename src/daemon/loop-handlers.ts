@@ -13,6 +13,7 @@ import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { metrics } from "./metrics.ts";
 import { report } from "./report.ts";
+import { signalLoops } from "./signal-handler.ts";
 import type { ToolCount } from "./tool-counts.ts";
 import { verify } from "./verify.ts";
 
@@ -46,18 +47,18 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         needs.warmUp();
         return { id: run.id, status: "created", warnings: run.warnings, bounds };
       },
-      "loop.start": ({ id }) => {
+      "loop.start": async ({ id }) => {
         const loop = ledger.loop(id);
-        if (loop.status !== "pending" && loop.status !== "running") engine.signals.resume(id);
+        if (loop.status !== "pending" && loop.status !== "running") await engine.signals.send("resume", [id]);
         return { started: true };
       },
       "loop.pause": async ({ id }) => {
-        await engine.signals.pause(id);
+        await engine.signals.send("pause", [id]);
         return { paused: true };
       },
-      "loop.resume": ({ id }, caller) => {
+      "loop.resume": async ({ id }, caller) => {
         needs.rebindCredentials(ledger.loop(id).root_id, caller);
-        engine.signals.resume(id);
+        await engine.signals.send("resume", [id]);
         return { resumed: true };
       },
       "loop.budget": ({ id, add_usd, add_tokens, add_minutes, add_iterations }) => {
@@ -70,9 +71,10 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         return { budget_usd, cost_usd, bounds: engine.parts.spending.bounds(id) };
       },
       "loop.cancel": async ({ id }) => {
-        await engine.signals.cancel(id);
+        await engine.signals.send("stop", [id]);
         return { cancelled: true };
       },
+      "loop.signal": (params, caller) => signalLoops(params, caller, needs),
       "loop.delete": async ({ id }) => {
         await engine.delete(id);
         return { deleted: true };
@@ -103,8 +105,11 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.gate.reject(id, reason ?? "");
         return { rejected: true };
       },
-      "plan.iterate": ({ id, feedback }) => {
-        engine.gate.iterate(id, feedback);
+      "plan.iterate": async ({ id, feedback }) => {
+        // What follows from an approved plan is invalidated, and the plan runs again.
+        const approved = ledger.loop(id).loop_type === "plan" && ledger.loop(id).status === "complete";
+        if (approved) await engine.signals.send("invalidate", [id], feedback);
+        else engine.gate.iterate(id, feedback);
         return { iterated: true, feedback_received: true };
       },
       "plan.merge": ({ id }) => {

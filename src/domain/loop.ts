@@ -46,6 +46,10 @@ export const LoopContext = z.object({
   failures: z.array(z.object({ signature: z.string(), tree: z.string() })),
   /** Running time used, in milliseconds. */
   running_ms: z.number(),
+  /** Its commits are to be put on the run's branch as it is now, at the next safe point. */
+  rebase: z.optional(z.boolean()),
+  /** How many times its parent has started it afresh. */
+  retries: z.optional(z.number()),
   /** The levels below this loop (the first is its children's type); empty for a code loop. */
   levels: z.array(LoopType),
 });

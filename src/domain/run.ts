@@ -21,6 +21,20 @@ export const Undo = z.object({
 });
 export type Undo = z.infer<typeof Undo>;
 
+const signals = ["stop", "pause", "resume", "rebase", "invalidate"] as const;
+export const Signal = z.enum(signals);
+export type Signal = z.infer<typeof Signal>;
+
+/** A signal that somebody has sent and that is not yet acted on to its end. */
+export const Intent = z.object({
+  id: z.string(),
+  signal: Signal,
+  loops: z.array(z.string()),
+  /** Of a person, for the loop that runs again. */
+  feedback: z.nullable(z.string()),
+});
+export type Intent = z.infer<typeof Intent>;
+
 export const Run = z.object({
   /** The root loop's id. */
   id: z.string(),
@@ -56,6 +70,8 @@ export const Run = z.object({
   /** Absent in records of older versions, and before it is merged. */
   merged_at: z.optional(z.number()),
   undo: z.optional(z.nullable(Undo)),
+  /** Signals in the order in which they came; absent in records of older versions. */
+  intents: z.optional(z.array(Intent)),
   /** Why the integration of finished work cannot go on without a person; cleared by resume. */
   blocked: z.nullable(Failure),
   /** Merge asked for after creation (`plan.merge`). */

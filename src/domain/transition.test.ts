@@ -21,12 +21,15 @@ const samples: Record<LoopEvent["kind"], LoopEvent> = {
   rebase: { kind: "rebase" },
   rebased: { kind: "rebased" },
   send_back: { kind: "send_back" },
+  rerun: { kind: "rerun" },
+  retry: { kind: "retry" },
   invalidate: { kind: "invalidate" },
 };
 
 /** What each status answers to each event; what is absent is refused. Plan and code differ only in `pass`. */
 const table: Record<LoopStatus, Partial<Record<LoopEvent["kind"], LoopStatus>>> = {
   pending: {
+    rerun: "pending",
     start: "running",
     fail: "failed",
     pause: "paused",
@@ -34,6 +37,8 @@ const table: Record<LoopStatus, Partial<Record<LoopEvent["kind"], LoopStatus>>> 
     invalidate: "invalidated",
   },
   running: {
+    rerun: "pending",
+    retry: "pending",
     pass: "complete",
     ask: "awaiting_approval",
     fail: "failed",
@@ -45,6 +50,7 @@ const table: Record<LoopStatus, Partial<Record<LoopEvent["kind"], LoopStatus>>> 
     invalidate: "invalidated",
   },
   awaiting_approval: {
+    rerun: "pending",
     approve: "complete",
     iterate: "running",
     reject: "failed",
@@ -52,17 +58,19 @@ const table: Record<LoopStatus, Partial<Record<LoopEvent["kind"], LoopStatus>>> 
     cancel: "cancelled",
     invalidate: "invalidated",
   },
-  paused: { resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
+  paused: { rerun: "pending", resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
   rebasing: {
+    rerun: "pending",
+    pause: "paused",
     fail: "failed",
     cancel: "cancelled",
     interrupt: "pending",
     rebased: "running",
     invalidate: "invalidated",
   },
-  complete: { send_back: "pending", invalidate: "invalidated" },
-  failed: { resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
-  stalled: { resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
+  complete: { rerun: "pending", send_back: "pending", invalidate: "invalidated" },
+  failed: { rerun: "pending", resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
+  stalled: { rerun: "pending", resume: "pending", cancel: "cancelled", invalidate: "invalidated" },
   cancelled: { invalidate: "invalidated" },
   invalidated: {},
 };

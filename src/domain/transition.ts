@@ -27,6 +27,10 @@ export type LoopEvent =
   | { kind: "rebased" }
   /** The integration queue could not take the work: it runs again with that as feedback. */
   | { kind: "send_back" }
+  /** What it made no longer counts: it runs again, from the run's branch as it is then. */
+  | { kind: "rerun" }
+  /** It failed, and its parent starts it afresh. */
+  | { kind: "retry" }
   | { kind: "invalidate" };
 
 export type Effect = "run_task" | "stop_task" | "schedule" | "spawn_children" | "integrate" | "clean_up";
@@ -45,13 +49,15 @@ const accepted: Readonly<Record<LoopEvent["kind"], readonly LoopStatus[]>> = {
   reject: ["awaiting_approval"],
   fail: ["pending", "running", "rebasing"],
   stall: ["running"],
-  pause: ["pending", "running", "awaiting_approval"],
+  pause: ["pending", "running", "awaiting_approval", "rebasing"],
   resume: ["paused", "stalled", "failed"],
   cancel: ["pending", "running", "awaiting_approval", "paused", "rebasing", "stalled", "failed"],
   interrupt: ["running", "rebasing"],
   rebase: ["running"],
   rebased: ["rebasing"],
   send_back: ["complete"],
+  rerun: ["pending", "running", "awaiting_approval", "paused", "rebasing", "complete", "failed", "stalled"],
+  retry: ["running"],
   invalidate: [
     "pending",
     "running",
@@ -96,6 +102,8 @@ const verbs: Readonly<Record<LoopEvent["kind"], string>> = {
   rebase: "rebase",
   rebased: "go on with",
   send_back: "send back",
+  rerun: "run",
+  retry: "retry",
   invalidate: "invalidate",
 };
 
@@ -142,7 +150,7 @@ function next(loop: Loop, event: LoopEvent): Transition {
         waiting_for: event.waitingFor,
         failure: event.failure,
         // A running iteration is interrupted, so what it goes back to is the queue.
-        context: { ...context, paused_from: loop.status === "running" ? "pending" : loop.status },
+        context: { ...context, paused_from: isWorking(loop) ? "pending" : loop.status },
       });
     case "resume": {
       const back = loop.status === "paused" ? (context.paused_from ?? "pending") : "pending";
@@ -162,16 +170,35 @@ function next(loop: Loop, event: LoopEvent): Transition {
       return to("running", []);
     case "send_back":
       return to("pending", ["schedule"], { context: { ...context, sent_back: context.sent_back + 1 } });
+    case "rerun":
+    case "retry":
+      return to("pending", ["schedule"], {
+        failure: null,
+        base_commit: null,
+        context: {
+          ...context,
+          paused_from: null,
+          asked: null,
+          integrated_commit: null,
+          failures: [],
+          rebase: false,
+          ...(event.kind === "retry" && { retries: (context.retries ?? 0) + 1 }),
+        },
+      });
     case "invalidate":
       return to("invalidated", ["stop_task", "clean_up"]);
   }
+}
+
+function isWorking(loop: Loop): boolean {
+  return loop.status === "running" || loop.status === "rebasing";
 }
 
 /** Whether nothing below the loop is left to do: it and its descendants are complete, and code is integrated. */
 export function isDone(loop: Loop, childrenOf: (id: string) => readonly Loop[]): boolean {
   if (loop.status !== "complete") return false;
   if (loop.loop_type === "code") return loop.context.integrated_commit !== null;
-  const children = childrenOf(loop.id);
+  const children = childrenOf(loop.id).filter((child) => child.status !== "invalidated");
   return children.length > 0 && children.every((child) => isDone(child, childrenOf));
 }
 

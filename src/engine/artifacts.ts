@@ -58,7 +58,9 @@ interface ChildTask {
 export function childrenOf(parts: Parts, loop: Loop): Loop[] {
   const tasks = childTasks(parts, loop);
   const run = parts.ledger.run(loop.root_id);
-  const ids = tasks.map((_task, index) => childLoopId(loop.id, index + 1));
+  // Those of an earlier version are invalidated by now, and keep their numbers.
+  const before = parts.ledger.childrenOf(loop.id).length;
+  const ids = tasks.map((_task, index) => childLoopId(loop.id, before + index + 1));
   return tasks.map((task, index) => {
     const [type, ...below] = task.levels;
     if (type === undefined) {

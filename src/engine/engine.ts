@@ -62,12 +62,14 @@ export class Engine {
       .all()
       .filter((loop) => loop.status === "running" || loop.status === "rebasing");
     for (const loop of running) this.#interrupt(loop);
+    this.signals.recover();
     return running.length;
   }
 
   /** After it listens: git is repaired, queues go on, loops are scheduled. */
   start(): void {
     this.verifier.start();
+    this.signals.start();
     for (const loop of this.ledger.all()) {
       // It died between a plan that passed and the approval that its run was given beforehand.
       if (loop.status === "awaiting_approval" && loop.loop_type === "plan") this.gate.approveAsTold(loop);
@@ -151,7 +153,7 @@ export class Engine {
     }
     const event: LoopEvent = end;
     if (end.kind !== "pause") await this.#integrator.cleanUp.before(this.ledger.loop(id), event);
-    if (this.ledger.loop(id).status !== "running") return; // a person was quicker
+    if (!["running", "rebasing"].includes(this.ledger.loop(id).status)) return; // a person was quicker
     this.parts.log.info(`loop ${end.kind}`, {
       loop: id,
       code: end.failure.code,

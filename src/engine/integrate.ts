@@ -6,6 +6,7 @@ import { LooprError } from "../lib/errors.ts";
 import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
 import { archiveRef, loopRef, trailers, type Parts } from "./parts.ts";
+import { conflictFeedback } from "./send-back.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -53,16 +54,8 @@ export async function integrate(
   });
   if (squashed.kind === "conflict") {
     await repository.updateRef(archiveRef(loop.id, loop.context.sent_back + 1), work, null);
-    const { diff } = await repository.diff(base, work, 32 * 1024);
-    return {
-      kind: "sent_back",
-      base: tip,
-      checkpoint: tip,
-      feedback:
-        `Meanwhile other work was integrated that conflicts with yours in: ${squashed.files.join(", ")}. Your worktree is now at ` +
-        `the newest state, without your changes. Make them again so that both are in.\n\nThe conflict:\n${squashed.text}\n\n` +
-        `Your changes were:\n${diff}`,
-    };
+    const feedback = await conflictFeedback(repository, squashed, { base, work });
+    return { kind: "sent_back", base: tip, checkpoint: tip, feedback };
   }
   const verdict = await validate(parts, loop, workspace, { tip, ...squashed }, signal);
   if (!verdict.passed) {

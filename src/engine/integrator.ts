@@ -41,6 +41,11 @@ export class Integrator {
     this.#enqueue(rootId, () => this.#step(rootId));
   }
 
+  /** Does something between two steps of the run's queue. */
+  between(rootId: string, step: () => Promise<void>): void {
+    this.#enqueue(rootId, step);
+  }
+
   /** Removes the worktrees of a loop that has ended. */
   discard(loop: Loop): void {
     this.#enqueue(loop.root_id, async () => {
@@ -150,8 +155,21 @@ export class Integrator {
       { progress: "integrated", context: { ...context, integrated_commit: result.commit } },
       { run: { tip: result.commit } },
     );
+    this.#tellSiblings(loop.root_id);
     await this.cleanUp.of([loop]);
     this.#wake();
+  }
+
+  /** Loops that have begun on an older state of the run's branch rebase at their next safe point. */
+  #tellSiblings(rootId: string): void {
+    const { ledger } = this.#parts;
+    const { tip } = ledger.run(rootId);
+    for (const loop of ledger.loopsOf(rootId)) {
+      const begun = loop.loop_type === "code" && loop.base_commit !== null && loop.base_commit !== tip;
+      const over = ["complete", "cancelled", "invalidated"].includes(loop.status);
+      if (begun && !over && loop.context.rebase !== true)
+        ledger.update(loop.id, { context: { ...loop.context, rebase: true } });
+    }
   }
 }
 

@@ -117,6 +117,11 @@ export class Ledger {
     return this.run(rootId);
   }
 
+  /** Changes runs without their loops, all of them or none. */
+  putRuns(runs: readonly Run[]): void {
+    this.#commit({ runs: [...runs] });
+  }
+
   /** Records that change no loop: iterations, evidence, artifacts, events. */
   record(change: Omit<Change, "loops" | "runs">): void {
     this.#commit(change);

@@ -276,6 +276,8 @@ export interface Repository {
     base: string;
     tip: string;
     onto: string;
+    /** How the two sides are called in conflict markers. */
+    names?: { ours: string; theirs: string };
   }): Promise<{ kind: "commits"; commits: string[]; tip: string } | Conflict>;
   /** Messages of `base..tip`, newest first. */
   log(base: string, tip: string): Promise<{ commit: string; message: string }[]>;

@@ -1,5 +1,6 @@
 // Finished work that the integration queue could not take goes back to its loop, with the reason as feedback.
 import { loopRef, type Parts } from "./parts.ts";
+import type { Conflict, Repository } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
 export async function sendBack(
@@ -26,5 +27,22 @@ export async function sendBack(
         context: { ...loop.context, integrated_commit: null, feedback: [...loop.context.feedback, entry] },
       },
     },
+  );
+}
+
+/** Bytes of its own changes that a loop is shown again. */
+const ownDiffBytesMax = 32 * 1024;
+
+/** What a loop is told whose work conflicts with what others have integrated: the hunks, and its own changes. */
+export async function conflictFeedback(
+  repository: Repository,
+  conflict: Conflict,
+  { base, work }: { base: string; work: string },
+): Promise<string> {
+  const { diff } = await repository.diff(base, work, ownDiffBytesMax);
+  return (
+    `Meanwhile other work was integrated that conflicts with yours in: ${conflict.files.join(", ")}. Your worktree is now at ` +
+    `the newest state, without your changes. Make them again so that both are in.\n\nThe conflict:\n${conflict.text}\n\n` +
+    `Your changes were:\n${diff}`
   );
 }

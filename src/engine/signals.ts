@@ -1,9 +1,34 @@
-// Signals: a person, or a parent, tells a loop and what is below it to stop, wait, or go on.
+// Signals: a person tells loops and what is below them to stop, wait, go on, rebase or run again. Each is stored as
+// an intent before anything is done about it, and forgotten when all of it is done, so that a daemon that dies in
+// between has its successor do the rest.
+import { selectLoops, type Term } from "../domain/selector.ts";
+import type { Loop, LoopStatus } from "../domain/loop.ts";
+import type { Intent, Run, Signal } from "../domain/run.ts";
 import type { LoopEvent } from "../domain/transition.ts";
-import type { Run } from "../domain/run.ts";
+import { LooprError } from "../lib/errors.ts";
 import { grantAgain, raiseBounds, type Raise } from "./bounds.ts";
 import type { Core } from "./core.ts";
+import type { Applied } from "./ledger.ts";
 import { nothingToDo } from "./refusals.ts";
+import { invalidate } from "./rerun.ts";
+
+/** In which states of a loop a signal has something to do. */
+const fitting: Readonly<Record<Signal, readonly LoopStatus[]>> = {
+  stop: ["pending", "running", "awaiting_approval", "paused", "rebasing", "stalled", "failed"],
+  pause: ["pending", "running", "awaiting_approval", "rebasing"],
+  resume: ["paused", "stalled", "failed"],
+  rebase: ["pending", "running", "awaiting_approval", "paused", "stalled", "failed"],
+  invalidate: ["running", "awaiting_approval", "paused", "rebasing", "complete", "failed", "stalled"],
+};
+
+/** As people call them. */
+const verbs: Readonly<Record<Signal, string>> = {
+  stop: "cancel",
+  pause: "pause",
+  resume: "resume",
+  rebase: "rebase",
+  invalidate: "run again",
+};
 
 export class Signals {
   readonly #core: Core;
@@ -12,55 +37,157 @@ export class Signals {
     this.#core = core;
   }
 
-  async pause(id: string): Promise<void> {
-    const event: LoopEvent = { kind: "pause", waitingFor: "resume", failure: null };
-    await this.#forTree(id, event, ["pending", "running", "awaiting_approval"]);
+  /** The loops that any of the selectors means, of those that `within` lets through. */
+  named(selectors: readonly Term[][], within: (loop: Loop) => boolean): Loop[] {
+    const { ledger } = this.#core;
+    for (const id of selectors.flatMap((terms) => terms.flatMap((term) => ("id" in term ? [term.id] : []))))
+      ledger.loop(id); // throws where there is none
+    const all = ledger.all().filter(within);
+    // An id names a loop wherever it is.
+    const poolOf = (terms: Term[]) => (terms.some((term) => "id" in term) ? ledger.all() : all);
+    const named = new Set(selectors.flatMap((terms) => selectLoops(terms, poolOf(terms))));
+    if (named.size > 0) return [...named];
+    const here = all.length === 1 ? "is 1 loop" : `are ${all.length} loops`;
+    throw new LooprError(
+      "loop_not_found",
+      `no loop is what the selector says: there ${here}, and it holds for none`,
+      "loopr list shows them with their types and states",
+    );
   }
 
-  /** Also grants what was used up again: iterations, minutes, money, tokens. */
-  resume(id: string): void {
-    const root = this.#core.ledger.loop(id).root_id;
-    const loops = this.#core.ledger
-      .withDescendants(id)
-      .filter((loop) => ["paused", "stalled", "failed"].includes(loop.status));
-    const run = this.#core.ledger.run(root);
-    if (loops.length === 0 && run.blocked === null)
-      throw nothingToDo(this.#core.ledger.withDescendants(id), "resume");
-    if (run.blocked)
-      this.#core.ledger.updateRun(root, { blocked: null }, { failure: null, waiting_for: null });
-    for (const loop of loops)
-      this.#core.perform(
-        this.#core.ledger.apply(
-          loop.id,
-          { kind: "resume" },
-          { patch: grantAgain(this.#core.parts, loop.id) },
-        ),
-      );
-    this.#core.integrator.advance(root);
+  /**
+   * Sends a signal to loops and all that is below them. Resolves when it is acted on: what was running has ended
+   * with `stop` and `pause`, and what runs again is pending with `invalidate`.
+   */
+  async send(signal: Signal, ids: readonly string[], feedback: string | null = null): Promise<Loop[]> {
+    const { ledger } = this.#core;
+    const tree = this.#closure(signal, ids);
+    const chosen = tree.filter((loop) => this.#fits(signal, loop));
+    if (chosen.length === 0) throw this.#refusal(signal, tree);
+    const byRun = Map.groupBy(chosen, (loop) => loop.root_id);
+    const intents = [...byRun].map(([rootId, loops]) => ({
+      rootId,
+      intent: { id: crypto.randomUUID(), signal, loops: loops.map(({ id }) => id), feedback },
+    }));
+    ledger.putRuns(
+      intents.map(({ rootId, intent }) => {
+        const run = ledger.run(rootId);
+        return { ...run, intents: [...(run.intents ?? []), intent] };
+      }),
+    );
+    await Promise.all(intents.map(({ rootId, intent }) => this.#act(rootId, intent)));
+    for (const { rootId } of intents) this.#requireDone(rootId, signal);
+    return chosen.flatMap(({ id }) => ledger.find(id) ?? []);
+  }
+
+  /** The loops themselves and all below them; with `invalidate` only the topmost, which take the rest with them. */
+  #closure(signal: Signal, ids: readonly string[]): Loop[] {
+    const { ledger } = this.#core;
+    const named = [...new Set(ids)].toSorted();
+    const topmost = named.filter((id) => !named.some((other) => id.startsWith(`${other}-`)));
+    if (signal === "invalidate") return topmost.map((id) => ledger.loop(id));
+    return topmost.flatMap((id) => ledger.withDescendants(id));
+  }
+
+  #fits(signal: Signal, loop: Loop): boolean {
+    const { ledger } = this.#core;
+    const run = ledger.run(loop.root_id);
+    if (signal === "rebase" && loop.loop_type !== "code") return false;
+    if (signal === "invalidate" && run.merged_commit !== null) return false;
+    if (signal === "resume" && loop.parent_id === null && run.blocked !== null) return true;
+    return fitting[signal].includes(loop.status);
+  }
+
+  #refusal(signal: Signal, tree: readonly Loop[]): LooprError {
+    const merged = tree.find((loop) => this.#core.ledger.run(loop.root_id).merged_commit !== null);
+    if (signal !== "invalidate" || merged === undefined) return nothingToDo(tree, verbs[signal]);
+    return new LooprError(
+      "invalid_state",
+      `run ${merged.root_id} is merged: none of it can run again`,
+      `loopr undo ${merged.root_id} takes it back`,
+    );
+  }
+
+  /** What git refused is told to whoever asked; the intent stays, and resuming the run takes it up again. */
+  #requireDone(rootId: string, signal: Signal): void {
+    const { blocked, intents } = this.#core.ledger.run(rootId);
+    if (signal !== "invalidate" || blocked === null || !intents?.length) return;
+    throw new LooprError(blocked.code, blocked.message, blocked.hint);
+  }
+
+  /** Resolves when the intent is carried out and forgotten. */
+  async #act(rootId: string, intent: Intent): Promise<void> {
+    const { integrator } = this.#core;
+    if (intent.signal === "invalidate") {
+      integrator.between(rootId, () => invalidate(this.#core, intent));
+      await integrator.settled(rootId);
+      return;
+    }
+    const applied = this.#apply(intent);
+    this.#forget(rootId, intent);
+    if (intent.signal === "stop" || intent.signal === "pause")
+      await Promise.all(applied.map(({ loop }) => this.#core.tasks.stop(loop.id)));
+    for (const one of applied) this.#core.perform(one);
+    for (const open of this.#core.ledger.run(rootId).intents ?? [])
+      if (intent.signal === "resume") integrator.between(rootId, () => invalidate(this.#core, open));
+    integrator.advance(rootId);
     this.#core.wake();
+    if (intent.signal === "stop") await integrator.settled(rootId);
+  }
+
+  /** The part of an intent that is done in the store alone. */
+  #apply(intent: Intent): Applied[] {
+    const { ledger, parts } = this.#core;
+    if (intent.signal === "invalidate") return []; // needs git, too
+    // Children first: until their parents follow, one that ends cannot make its run look finished.
+    const loops = intent.loops.toReversed().flatMap((id) => ledger.find(id) ?? []);
+    const applied: Applied[] = [];
+    for (const loop of loops) {
+      const run = ledger.run(loop.root_id);
+      if (intent.signal === "resume" && run.blocked !== null)
+        ledger.updateRun(run.id, { blocked: null }, { failure: null, waiting_for: null });
+      if (!fitting[intent.signal].includes(loop.status)) continue;
+      if (intent.signal === "rebase") {
+        ledger.update(loop.id, { context: { ...loop.context, rebase: true } });
+        continue;
+      }
+      const patch = intent.signal === "resume" ? grantAgain(parts, loop.id) : {};
+      applied.push(ledger.apply(loop.id, eventOf(intent.signal), { patch }));
+    }
+    return applied;
+  }
+
+  #forget(rootId: string, intent: Intent): void {
+    const run = this.#core.ledger.run(rootId);
+    const intents = (run.intents ?? []).filter(({ id }) => id !== intent.id);
+    this.#core.ledger.putRuns([{ ...run, intents }]);
+  }
+
+  /** Before the daemon listens: intents that its predecessor did not get to, as far as the store alone is concerned. */
+  recover(): void {
+    for (const [rootId, intent] of this.#open()) {
+      if (intent.signal === "invalidate") continue;
+      this.#apply(intent);
+      this.#forget(rootId, intent);
+    }
+  }
+
+  /** After it listens: the rest of them. */
+  start(): void {
+    for (const [rootId, intent] of this.#open()) void this.#act(rootId, intent);
+  }
+
+  #open(): [string, Intent][] {
+    const roots = this.#core.ledger.all().filter(({ parent_id }) => parent_id === null);
+    return roots.flatMap(({ id }) =>
+      (this.#core.ledger.run(id).intents ?? []).map((intent): [string, Intent] => [id, intent]),
+    );
   }
 
   /** Raises what bounds a loop; see `raiseBounds`. */
   raiseBounds(id: string, raise: Raise): Run {
     raiseBounds(this.#core.parts, id, raise);
     return this.#core.ledger.run(this.#core.ledger.loop(id).root_id);
-  }
-
-  async cancel(id: string): Promise<void> {
-    const stoppable = ["pending", "running", "awaiting_approval", "paused", "rebasing", "stalled", "failed"];
-    await this.#forTree(id, { kind: "cancel" }, stoppable);
-    await this.#core.integrator.settled(this.#core.ledger.loop(id).root_id);
-  }
-
-  /** Applies an event to a loop and its descendants, where it fits, and waits until their tasks have ended. */
-  async #forTree(id: string, event: LoopEvent, statuses: readonly string[]): Promise<void> {
-    const tree = this.#core.ledger.withDescendants(id);
-    const fitting = tree.filter((loop) => statuses.includes(loop.status));
-    if (fitting.length === 0) throw nothingToDo(tree, event.kind);
-    // Parents last: until then a child that ends cannot make its run look finished.
-    const applied = fitting.toReversed().map((loop) => this.#core.ledger.apply(loop.id, event));
-    await Promise.all(fitting.map((loop) => this.#core.tasks.stop(loop.id)));
-    for (const one of applied) this.#core.perform(one);
   }
 
   /** A client has brought a key: the runs that waited for it go on. */
@@ -70,5 +197,16 @@ export class Signals {
       if (serves(this.#core.ledger.run(loop.root_id)))
         this.#core.perform(this.#core.ledger.apply(loop.id, { kind: "resume" }));
     }
+  }
+}
+
+function eventOf(signal: Exclude<Signal, "rebase" | "invalidate">): LoopEvent {
+  switch (signal) {
+    case "stop":
+      return { kind: "cancel" };
+    case "pause":
+      return { kind: "pause", waitingFor: "resume", failure: null };
+    case "resume":
+      return { kind: "resume" };
   }
 }

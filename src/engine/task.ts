@@ -12,6 +12,7 @@ import { iterate, type IterationEnd } from "./iteration.ts";
 import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
+import { rebaseIfAsked } from "./rebase.ts";
 import { usedUp } from "./spending.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -133,6 +134,8 @@ async function iterations(
   const { ledger, store } = parts;
   for (;;) {
     if (parts.isHeld()) return { kind: "held" };
+    await rebaseIfAsked(parts, id, workspace);
+    signal.throwIfAborted();
     const loop = ledger.loop(id);
     const last = store.iterations(id).at(-1);
     const again =

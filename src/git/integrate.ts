@@ -42,13 +42,13 @@ export async function squashOnto(
 /** See `Repository.replay`. A commit that changes nothing any more is left out. */
 export async function replay(
   git: RunGit,
-  options: { base: string; tip: string; onto: string },
+  options: { base: string; tip: string; onto: string; names?: Sides["names"] },
 ): Promise<{ kind: "commits"; commits: string[]; tip: string } | Conflict> {
   const { base, tip, onto } = options;
   const listed = line(await git(["rev-list", "--reverse", "--first-parent", `${base}..${tip}`, "--"]));
   const commits = listed === "" ? [] : listed.split("\n");
   if (base === onto) return { kind: "commits", commits, tip };
-  const names = { ours: "the target's newest commit", theirs: "this run's work" };
+  const names = options.names ?? { ours: "the target's newest commit", theirs: "this run's work" };
   const made: string[] = [];
   let at = onto;
   for (const commit of commits) {

@@ -6,6 +6,7 @@ import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
+import { Signal } from "../domain/run.ts";
 import { RunOptions } from "../domain/run-options.ts";
 
 export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
@@ -165,6 +166,16 @@ export const methods = {
     () => z.object({ budget_usd: z.number(), cost_usd: z.number(), bounds: z.array(Bound) }),
   ),
   "loop.cancel": method(byId, yes("cancelled")),
+  "loop.signal": method(
+    () =>
+      z.object({
+        signal: Signal,
+        selectors: z.array(z.string()).check(z.minLength(1)),
+        project: optional(z.string()),
+        feedback: optional(z.string()),
+      }),
+    () => z.object({ signal: Signal, loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
+  ),
   "loop.delete": method(byId, yes("deleted")),
   "loop.events": method(
     () => z.object({ id: z.string(), since: optional(z.number()) }),

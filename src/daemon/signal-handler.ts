@@ -1,0 +1,48 @@
+// loop.signal: one signal to every loop that some selectors mean.
+import type { Loop } from "../domain/loop.ts";
+import { parseSelector, type Term } from "../domain/selector.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Git } from "../engine/ports.ts";
+import { LooprError } from "../lib/errors.ts";
+import { RpcError, rpcCodes } from "../protocol/errors.ts";
+import type { Params, Result } from "../protocol/methods.ts";
+import type { Caller } from "./handlers.ts";
+
+interface Needs {
+  engine: Engine;
+  git: Git;
+  rebindCredentials(rootId: string, caller: Caller): void;
+}
+
+export async function signalLoops(
+  params: Params<"loop.signal">,
+  caller: Caller,
+  needs: Needs,
+): Promise<Result<"loop.signal">> {
+  const { signals, ledger } = needs.engine;
+  const hash = params.project ? await projectAround(needs.git, params.project) : null;
+  const within = (loop: Loop) => hash === null || ledger.run(loop.root_id).project.hash === hash;
+  const named = signals.named(params.selectors.map(termsOf), within);
+  if (params.signal === "resume")
+    for (const rootId of new Set(named.map(({ root_id }) => root_id)))
+      needs.rebindCredentials(rootId, caller);
+  const ids = named.map(({ id }) => id);
+  const loops = await signals.send(params.signal, ids, params.feedback ?? null);
+  return { signal: params.signal, loops: loops.map(({ id, status }) => ({ id, status })) };
+}
+
+function termsOf(selector: string): Term[] {
+  const parsed = parseSelector(selector);
+  if (parsed.kind === "selector") return parsed.terms;
+  throw new RpcError(rpcCodes.invalidParams, parsed.message, { reason: "bad_selector", hint: parsed.hint });
+}
+
+/** Null outside of a repository: there is no project to keep to. */
+async function projectAround(git: Git, directory: string): Promise<string | null> {
+  try {
+    return await git.projectOf(directory);
+  } catch (error) {
+    if (error instanceof LooprError && error.code === "not_a_repository") return null;
+    throw error;
+  }
+}
