@@ -1,6 +1,6 @@
 // loopr pause, resume, cancel, rebase, invalidate with selectors: one signal to many loops.
 import type { Client } from "../client/types.ts";
-import type { Signal } from "../domain/run.ts";
+import type { Signal } from "../domain/signal.ts";
 import { parseSelector, renderSelector } from "../domain/selector.ts";
 import { LooprError } from "../lib/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";

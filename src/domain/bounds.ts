@@ -1,6 +1,5 @@
 // The bounds of a loop: its own, those of its ancestors, whose money and tokens it draws on, and the run's. What a
 // model call may use is leased from all of them before it is made, and returned when it ends. Pure.
-import * as z from "zod/mini";
 import type { Loop } from "./loop.ts";
 import type { Run } from "./run.ts";
 
@@ -15,17 +14,16 @@ export interface Use {
 }
 
 /** One bound that counts for a loop. */
-export const Bound = z.object({
+export interface Bound {
   /** The loop whose bound it is; null: the whole run's. */
-  owner: z.nullable(z.string()),
-  kind: z.enum(boundKinds),
-  limit: z.number(),
+  owner: string | null;
+  kind: BoundKind;
+  limit: number;
   /** Money and tokens: with everything below the owner. Minutes of a loop: its own running time. */
-  used: z.number(),
+  used: number;
   /** By model calls under way. */
-  leased: z.number(),
-});
-export type Bound = z.infer<typeof Bound>;
+  leased: number;
+}
 
 export interface Spending {
   /** The whole run's loops. */

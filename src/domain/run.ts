@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { Config } from "./config.ts";
 import { Failure, LoopType } from "./loop.ts";
+import { signals } from "./signal.ts";
 
 export const Project = z.object({
   /** First 16 hex digits of SHA-256 of the real path of the common git directory. */
@@ -21,14 +22,10 @@ export const Undo = z.object({
 });
 export type Undo = z.infer<typeof Undo>;
 
-const signals = ["stop", "pause", "resume", "rebase", "invalidate"] as const;
-export const Signal = z.enum(signals);
-export type Signal = z.infer<typeof Signal>;
-
 /** A signal that somebody has sent and that is not yet acted on to its end. */
 export const Intent = z.object({
   id: z.string(),
-  signal: Signal,
+  signal: z.enum(signals),
   loops: z.array(z.string()),
   /** Of a person, for the loop that runs again. */
   feedback: z.nullable(z.string()),

@@ -1,6 +1,7 @@
 // Selectors: which loops a signal is for. One term, or several joined by commas that all have to hold:
 // `descendants:<id>`, `children:<id>`, `type:<t>`, `status:<s>`, or an id alone. Pure.
-import { LoopStatus, LoopType, loopStatuses, loopTypes, type Loop } from "./loop.ts";
+import type { Loop, LoopStatus, LoopType } from "./loop.ts";
+import { loopStatuses, loopTypes } from "./loop-states.ts";
 
 export type Term =
   | { by: "id" | "descendants" | "children"; id: string }
@@ -32,13 +33,13 @@ function parseTerm(part: string): Term | { message: string; hint: string } {
     case "children":
       return { by: key, id: value };
     case "type": {
-      const type = LoopType.safeParse(value);
-      if (type.success) return { by: "type", type: type.data };
+      const type = loopTypes.find((known) => known === value);
+      if (type) return { by: "type", type };
       return { message: `there is no loop type "${value}"`, hint: `the types are ${loopTypes.join(", ")}` };
     }
     case "status": {
-      const status = LoopStatus.safeParse(value.replaceAll("-", "_"));
-      if (status.success) return { by: "status", status: status.data };
+      const status = loopStatuses.find((known) => known === value.replaceAll("-", "_"));
+      if (status) return { by: "status", status };
       return { message: `there is no status "${value}"`, hint: `they are ${loopStatuses.join(", ")}` };
     }
     default:

@@ -3,7 +3,8 @@
 // between has its successor do the rest.
 import { selectLoops, type Term } from "../domain/selector.ts";
 import type { Loop, LoopStatus } from "../domain/loop.ts";
-import type { Intent, Run, Signal } from "../domain/run.ts";
+import type { Intent, Run } from "../domain/run.ts";
+import type { Signal } from "../domain/signal.ts";
 import type { LoopEvent } from "../domain/transition.ts";
 import { LooprError } from "../lib/errors.ts";
 import { grantAgain, raiseBounds, type Raise } from "./bounds.ts";

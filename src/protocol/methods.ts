@@ -1,12 +1,12 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
 import { ArtifactVersion, PlanArtifact, PlanSpec } from "../domain/artifacts.ts";
-import { Bound } from "../domain/bounds.ts";
+import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
-import { Signal } from "../domain/run.ts";
+import { signals } from "../domain/signal.ts";
 import { RunOptions } from "../domain/run-options.ts";
 
 export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
@@ -51,6 +51,15 @@ export type Credential = z.infer<typeof Credential>;
 export const Credentials = z.object({ anthropic: optional(Credential), openai: optional(Credential) });
 export type Credentials = z.infer<typeof Credentials>;
 
+const Bound = () =>
+  z.object({
+    owner: z.nullable(z.string()),
+    kind: z.enum(boundKinds),
+    limit: z.number(),
+    used: z.number(),
+    leased: z.number(),
+  });
+
 const LoopCounts = z.record(z.string(), z.number());
 
 /** `loop.get` adds the original client's flat fields to the record. */
@@ -59,7 +68,7 @@ const loopDetail = () =>
     loop: z.extend(Loop, {
       description: z.string(),
       iterations: z.number(),
-      bounds: optional(z.array(Bound)),
+      bounds: optional(z.array(Bound())),
     }),
   });
 
@@ -163,18 +172,19 @@ export const methods = {
         add_minutes: optional(z.number().check(z.positive())),
         add_iterations: optional(z.int().check(z.positive())),
       }),
-    () => z.object({ budget_usd: z.number(), cost_usd: z.number(), bounds: z.array(Bound) }),
+    () => z.object({ budget_usd: z.number(), cost_usd: z.number(), bounds: z.array(Bound()) }),
   ),
   "loop.cancel": method(byId, yes("cancelled")),
   "loop.signal": method(
     () =>
       z.object({
-        signal: Signal,
+        signal: z.enum(signals),
         selectors: z.array(z.string()).check(z.minLength(1)),
         project: optional(z.string()),
         feedback: optional(z.string()),
       }),
-    () => z.object({ signal: Signal, loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
+    () =>
+      z.object({ signal: z.enum(signals), loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
   ),
   "loop.delete": method(byId, yes("deleted")),
   "loop.events": method(
