@@ -21,7 +21,11 @@ const descriptions: Readonly<Record<string, string>> = {
   "git.auto_merge": "Merge as soon as a run is verified, without being asked. `loopr run` merges by itself.",
   "git.author": "Author and committer of Loopr's commits, `Name <email>`. Null: your git identity.",
   levels:
-    "`auto`: the plan says which of its specs go straight to code. Or some of `plan,spec,phase,code`, ending in `code`.",
+    "`auto`: the plan says which of its specs go straight to code. Or some of `plan,spec,phase,code` and of your own types, ending in one of code (see [loop-types.md](loop-types.md)).",
+  "plan.passes":
+    "The passes of the Rule of Five that a plan goes through, each with a fresh context: how many, or which of `draft`, `completeness`, `feasibility`, `order`, `final`. The draft always comes first; `1` or `[]` is the draft alone.",
+  judge:
+    "Whether a second model reads plans, specs and phases: `gate`: what it refuses goes back with its reasons; `shadow`: its verdict is recorded and decides nothing (`loopr judge stats` shows how often it was right); `off`. One for all, or a mapping of `plan`, `spec` and `phase`.",
   "limits.iterations.plan": "Iterations of a plan loop.",
   "limits.iterations.spec": "Iterations of a spec loop.",
   "limits.iterations.phase": "Iterations of a phase loop.",
@@ -48,6 +52,12 @@ const descriptions: Readonly<Record<string, string>> = {
   "llm.provider":
     "Who answers: Anthropic's API, or a script file (see [scripted-model.md](scripted-model.md)).",
   "llm.model": "The model's name, as the provider knows it.",
+  "llm.models.plan": "The model of plan loops. Null: `llm.model`.",
+  "llm.models.spec": "The model of spec loops. Null: `llm.model`.",
+  "llm.models.phase": "The model of phase loops. Null: `llm.model`.",
+  "llm.models.code": "The model of code loops. Null: `llm.model`.",
+  "llm.models.judge":
+    "The model that judges plans, specs and phases. Null: a cheap one beside the default model, else `llm.model`.",
   "llm.script": "The script of the scripted model. `LOOPR_SCRIPT=FILE` sets provider and script at once.",
   "llm.max_tokens": "Tokens that the model may write in one turn.",
   "llm.timeout_s": "Seconds that one turn may take.",

@@ -56,6 +56,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
     "Takes a merged run back by a commit on the target, its check run before. Answers when that is done; asked for once, it survives the daemon's end.",
   "report.get":
     "What happened in a project since the last look, which this becomes; with `since` (milliseconds since 1970) since then, and the last look stays. Without `project`: in all of them.",
+  "judge.stats":
+    "How often the judge's verdicts agree with what the checks and the person said of the same work: a row for each type of loop and model. `pass_yes`: the judge passed it, and the other said yes. Without `project`: of all projects.",
   "evidence.verify":
     "Runs the check that a merged commit's note records again, on that commit in a clean checkout, and says whether it came to the same outcome. Answers when the check has ended.",
   "chat.send": "A message to the assistant.",

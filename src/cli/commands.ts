@@ -200,6 +200,31 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
         .requiredOption("-m, --message <feedback>", "what to change"),
       async () => (await gate()).iterate,
     ),
+  judge: ({ program, does }) => {
+    const judge = program.command("judge").description("the judge of plans, specs and phases");
+    does(
+      judge
+        .command("stats")
+        .description("how often its verdicts agree with the checks and with you")
+        .option("-a, --all-projects", "of all projects"),
+      async () => (await import("./judge.ts")).stats,
+    );
+  },
+  prompts: ({ program, does }) => {
+    const prompts = program.command("prompts").description("the templates of the loops' prompts");
+    does(
+      prompts.command("list").description("which template counts here for each type of loop"),
+      async () => (await import("./prompts.ts")).promptsList,
+    );
+    does(
+      prompts
+        .command("export [type...]")
+        .description("write the built-in templates, to be changed; your own configuration's by default")
+        .option("--dir <path>", "write them there, for example .loopr/prompts")
+        .option("--force", "replace what is there"),
+      async () => (await import("./prompts.ts")).promptsExport,
+    );
+  },
   pause: ({ program, does }) =>
     does(
       program.command("pause <selectors...>").description("pause loops and their descendants"),
@@ -274,7 +299,10 @@ function collect(value: string, before: string[] | undefined): string[] {
 
 function runOptions(command: CommandWords): CommandWords {
   return command
-    .option("--levels <levels>", "auto, or some of plan,spec,phase,code ending in code")
+    .option(
+      "--levels <levels>",
+      "auto, or some of plan,spec,phase,code and of your own types, ending in code",
+    )
     .option("--depth <level>", "from this level down; code: one loop straight on the task")
     .option("--check <command>", "the validation command, run in the current directory")
     .option("--no-check", "do without validation: the result is unverified")

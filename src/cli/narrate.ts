@@ -1,5 +1,6 @@
 // Events → readable lines: what began, how each iteration ended, what it waits for, what came of it.
 import type { Loop } from "../domain/loop.ts";
+import { typeNameOf } from "../domain/loop-states.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import {
   clockTime,
@@ -48,7 +49,7 @@ export class Narrator {
   /** How a loop stands, whether or not that is new. */
   describe(loop: Loop): string[] {
     this.learn(loop);
-    return [this.#line(loop.id, `${loop.loop_type} loop: ${titleOf(loop)}`), ...this.#state(loop)];
+    return [this.#line(loop.id, `${typeNameOf(loop)} loop: ${titleOf(loop)}`), ...this.#state(loop)];
   }
 
   tell(event: KnownEvent): string[] {
@@ -116,7 +117,7 @@ export class Narrator {
   #created(loop: Loop): string[] {
     const known = this.#loops.has(loop.id);
     this.#loops.set(loop.id, loop);
-    return known ? [] : [this.#line(loop.id, `${loop.loop_type} loop: ${titleOf(loop)}`)];
+    return known ? [] : [this.#line(loop.id, `${typeNameOf(loop)} loop: ${titleOf(loop)}`)];
   }
 
   #updated(loop: Loop): string[] {
@@ -145,8 +146,9 @@ export class Narrator {
 
   #iteration(data: Extract<KnownEvent, { event: "loop.iteration" }>["data"]): string[] {
     const { style } = this.#options;
+    const pass = data.pass ? ` (${plainLine(data.pass)})` : "";
     if (data.passed) {
-      return [this.#line(data.id, `${icon(style, "complete")} iteration ${data.iteration} passed`)];
+      return [this.#line(data.id, `${icon(style, "complete")} iteration ${data.iteration}${pass} passed`)];
     }
     const layer = data.layer ? ` (${plainLine(data.layer)})` : "";
     const line = this.#line(

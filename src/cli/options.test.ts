@@ -49,7 +49,7 @@ describe("wrong options are exit 2, naming the option", () => {
     [{ levels: "code,plan" }, /--levels code,plan/],
     [{ levels: "plan" }, /--levels plan/],
     [{ levels: "" }, /--levels/],
-    [{ depth: "deep" }, /--depth deep/],
+    [{ depth: "Deep" }, /--depth Deep/],
     [{ depth: "code", levels: "code" }, /both/],
     [{ maxIterations: "0" }, /--max-iterations 0/],
     [{ maxIterations: "1.5" }, /--max-iterations 1.5/],

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { loopTypes } from "../domain/loop-states.ts";
-import { parseLevels, type RunOptions } from "../domain/run-options.ts";
+import { builtInTree, levelsProblem } from "../domain/loop-types.ts";
+import { isTypeName, parseLevels, type RunOptions } from "../domain/run-options.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { CliContext } from "./context.ts";
 import { usage } from "./usage.ts";
@@ -83,18 +84,23 @@ function levelsOf(typed: Typed): string | null {
   }
   if (depth !== null) {
     const from = loopTypes.findIndex((type) => type === depth);
-    if (from < 0) throw badLevels(`--depth ${depth} is not a level`, `one of ${loopTypes.join(", ")}`);
-    return loopTypes.slice(from).join(",");
+    if (from >= 0) return loopTypes.slice(from).join(",");
+    // A type of the person's own: the daemon knows which there are, and what comes below them.
+    if (isTypeName(depth)) return `${depth},auto`;
+    throw badLevels(
+      `--depth ${depth} is not a level`,
+      `one of ${loopTypes.join(", ")}, or a type of your own`,
+    );
   }
   if (levels === null) return null;
   const parsed = parseLevels(levels.trim());
-  if (parsed === null) {
-    throw badLevels(
-      `--levels ${levels} names no levels`,
-      "auto, or some of plan,spec,phase,code in this order, ending in code",
-    );
-  }
-  return parsed === "auto" ? "auto" : parsed.join(",");
+  const hint = "auto, or some of plan,spec,phase,code and of your own types, ending in one of code";
+  if (parsed === null) throw badLevels(`--levels ${levels} names no levels`, hint);
+  if (parsed === "auto") return "auto";
+  const areBuiltIn = parsed.every((name) => builtInTree[name] !== undefined);
+  const problem = areBuiltIn ? levelsProblem(builtInTree, parsed) : null;
+  if (problem !== null) throw badLevels(`--levels ${levels} ${problem}`, hint);
+  return parsed.join(",");
 }
 
 function sandboxOf(typed: Typed): "auto" | "none" | null {

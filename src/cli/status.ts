@@ -2,6 +2,7 @@
 import type { Client } from "../client/types.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
+import { judgeWord, typeNameOf } from "../domain/loop-states.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { boundLines } from "./bounds.ts";
 import { exitCodes, type CliContext } from "./context.ts";
@@ -94,7 +95,7 @@ function overview(
   return [
     `${icon(style, state)} ${paint(style, "bold", titleOf(loop))}`,
     field("id", `${short(loop.id)} (${loop.id})`),
-    field("type", loop.loop_type),
+    field("type", typeOfLoop(loop)),
     field("state", stateName(state) + (waiting ? `: ${waiting}` : "")),
     ...(loop.failure ? failureLines(loop.failure, short).map((line) => field("", line)) : []),
     ...(loop.undone_commit ? [field("undone", `by ${shortCommit(loop.undone_commit)}`)] : []),
@@ -152,6 +153,7 @@ function iterationLines(loop: Loop, records: Records | undefined, view: View): s
   for (const record of records.iteration_records) {
     lines.push(iterationLine(record, style, endMs));
     if (record.feedback && record.outcome !== "passed") lines.push(feedback(record.feedback));
+    for (const judgement of record.judgements ?? []) lines.push(judgeLine(judgement, style));
     const own = records.evidence.filter((one) => one.iteration === record.iteration && one.stage !== "final");
     lines.push(...checksOf(own.filter((one) => !shown.has(one))));
   }
@@ -167,6 +169,7 @@ function iterationLine(record: IterationRecord, style: Style, endMs: number): st
     interrupted: { paint: "yellow", text: "was interrupted" },
   };
   const look = looks[record.outcome ?? ""] ?? { paint: "blue" as const, text: "is running" };
+  const pass = record.pass ? `${plainLine(record.pass)} ` : "";
   const layer = record.layer && record.outcome !== "passed" ? ` (${plainLine(record.layer)})` : "";
   const facts = [
     duration((record.ended_at ?? endMs) - record.started_at),
@@ -177,7 +180,21 @@ function iterationLine(record: IterationRecord, style: Style, endMs: number): st
     ...(record.commit ? [`commit ${shortCommit(record.commit)}`] : []),
     ...(record.diffstat ? [plainLine(record.diffstat)] : []),
   ];
-  return `  ${record.iteration}. ${paint(style, look.paint, look.text)}${layer}: ${facts.join(", ")}`;
+  return `  ${record.iteration}. ${pass}${paint(style, look.paint, look.text)}${layer}: ${facts.join(", ")}`;
+}
+
+/** Where it did not pass in the way of a gate, its reasons are the feedback above already. */
+function judgeLine(judgement: NonNullable<IterationRecord["judgements"]>[number], style: Style): string {
+  const { pass, mode, model, error, reasons, cost_usd } = judgement;
+  const mark = icon(style, pass === true ? "complete" : "failed");
+  const why = error ?? (pass === false && mode === "gate" ? "" : reasons.join("; "));
+  const how = `${mode === "shadow" ? ", in shadow" : ""}, ${money(cost_usd)}`;
+  return `     ${mark} judge ${plainLine(model)} ${judgeWord(pass)}${how}${why ? `: ${plainLine(why)}` : ""}`;
+}
+
+function typeOfLoop(loop: Loop): string {
+  const name = typeNameOf(loop);
+  return name === loop.loop_type ? name : `${name} (${loop.loop_type})`;
 }
 
 function evidenceLines(evidence: Evidence, { style, short }: View): string[] {

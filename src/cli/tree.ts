@@ -1,5 +1,6 @@
 // Loops as a tree: one line a loop, children below their parents.
 import type { Loop } from "../domain/loop.ts";
+import { typeNameOf } from "../domain/loop-states.ts";
 import { plainLine } from "../lib/plain.ts";
 import {
   age,
@@ -44,12 +45,19 @@ const branches = {
   ascii: { fork: "|- ", last: "`- ", pass: "|  ", none: "   " },
 };
 
+/** The longest of the built-in names: the column does not move with what is listed. */
+const typeWidthMin = 5;
+
 /** Roots with the newest change first; children in their order. */
 export function treeLines(loops: readonly Loop[], options: TreeOptions): string[] {
   const rows = rowsOf(loops, options);
   const widest = (of: (row: Row) => string) => Math.max(0, ...rows.map((row) => of(row).length));
   const widths = {
     id: widest(({ id }) => id),
+    type: Math.max(
+      typeWidthMin,
+      widest(({ loop }) => typeNameOf(loop)),
+    ),
     state: widest(({ loop }) => stateName(shownState(loop))),
     iteration: widest(({ loop }) => iterationText(loop)),
     cost: widest(({ loop }) => money(options.costOf(loop))),
@@ -85,14 +93,14 @@ function newestIn(loops: readonly Loop[], root: Loop): number {
 
 function lineOf(
   { loop, id }: Row,
-  widths: Readonly<Record<"id" | "state" | "iteration" | "cost", number>>,
+  widths: Readonly<Record<"id" | "type" | "state" | "iteration" | "cost", number>>,
   options: TreeOptions,
 ): string {
   const { style, nowMs } = options;
   const state = shownState(loop);
   const columns = [
     id.padEnd(widths.id),
-    loop.loop_type.padEnd(5),
+    typeNameOf(loop).padEnd(widths.type),
     null,
     iterationText(loop).padStart(widths.iteration),
     age(nowMs - loop.created_at).padStart(4),

@@ -54,7 +54,10 @@ function inWords(schema: z.core.JSONSchema.BaseSchema): string {
   const above = schema.exclusiveMinimum === undefined ? "" : ` above ${schema.exclusiveMinimum}`;
   switch (schema.type) {
     case "integer":
-      return `a whole number${above}`;
+      // Zod bounds every whole number to what is exact; only other bounds are worth a word.
+      return schema.maximum !== undefined && schema.maximum < Number.MAX_SAFE_INTEGER
+        ? `a whole number from ${schema.minimum ?? 0} to ${schema.maximum}`
+        : `a whole number${above}`;
     case "number":
       return `a number${above}`;
     case "boolean":
@@ -62,7 +65,9 @@ function inWords(schema: z.core.JSONSchema.BaseSchema): string {
     case "array":
       return `a list of ${itemsOf(schema)}`;
     case "object":
-      return "a mapping of names to texts";
+      return schema.properties
+        ? `a mapping of ${Object.keys(schema.properties).join(", ")}`
+        : "a mapping of names to texts";
     case "null":
       return "null";
     default:

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, normalize, resolve } from "node:path";
 import * as z from "zod/mini";
+import { builtInTree, levelsProblem } from "../domain/loop-types.ts";
 import { parseLevels } from "../domain/run-options.ts";
 import { userHome } from "../lib/paths.ts";
 import { expectation, type ConfigKey } from "./keys.ts";
@@ -55,6 +56,14 @@ const variable = (name: string) => {
 };
 const firstProblem = (names: string[]) => names.map(variable).find((problem) => problem !== null) ?? null;
 
+/** Which types there are beside the built-in ones is known only where their files are read. */
+function areLevels(text: string): boolean {
+  const levels = parseLevels(text);
+  if (levels === null || levels === "auto") return levels !== null;
+  const areBuiltIn = levels.every((name) => builtInTree[name] !== undefined);
+  return !areBuiltIn || levelsProblem(builtInTree, levels) === null;
+}
+
 const forms: Readonly<Record<string, Form>> = {
   "validation.command": nonEmpty,
   "validation.cwd": (value) => {
@@ -71,10 +80,15 @@ const forms: Readonly<Record<string, Form>> = {
       ? null
       : "must read `Name <email>`, but is %value",
   levels: (value) =>
-    parseLevels(String(value))
+    areLevels(String(value))
       ? null
-      : "must be auto, or some of plan,spec,phase,code in that order that end in code",
+      : "must be auto, or some of plan,spec,phase,code in that order, or of your own types, that end in code",
   "llm.model": nonEmpty,
+  "llm.models.plan": nonEmpty,
+  "llm.models.spec": nonEmpty,
+  "llm.models.phase": nonEmpty,
+  "llm.models.code": nonEmpty,
+  "llm.models.judge": nonEmpty,
   "llm.script": nonEmpty,
   "llm.timeout_s": seconds,
   "llm.providers.anthropic.api_key_env": (value) =>

@@ -3,9 +3,8 @@ import { isAbsolute } from "node:path";
 import { resolveCredentials } from "../config/credentials.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../domain/config.ts";
-import type { Loop, LoopType } from "../domain/loop.ts";
+import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
-import { parseLevels } from "../domain/run-options.ts";
 import { describeBounds } from "../engine/bounds.ts";
 import { newLoop } from "../engine/new-loop.ts";
 import type { Git, OpenedRepository } from "../engine/ports.ts";
@@ -18,6 +17,7 @@ import type { SandboxProbe } from "../sandbox/probe.ts";
 import type { Caller } from "./handlers.ts";
 import type { Keyring } from "./keyring.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
+import { settleTypes } from "./run-types.ts";
 
 const titleCharsMax = 72;
 
@@ -51,18 +51,21 @@ export async function createRun(
   const options = params.options ?? {};
   const opened = await needs.git.open(directory);
   const { project } = opened.repository;
-  const loaded = loadConfig({
+  const places = {
     env: { ...process.env, ...params.env },
     projectRoot: project.root === project.common_dir ? null : project.root,
-    projectHash: project.hash,
-    dataDir: needs.dataDir,
+  };
+  const trusted = { projectHash: project.hash, dataDir: needs.dataDir };
+  const loaded = loadConfig({
+    ...places,
+    ...trusted,
     explicit: options.config ?? null,
     options: { ...options, cwd: options.cwd ?? directory },
   });
   const { config } = loaded;
   const waived = options.no_check === true;
   requireCheck(config, waived);
-  const levels = levelsOf(config);
+  const { types, levels, warnings: aboutTypes } = settleTypes(loaded, places, trusted);
   const target = await targetOf(config, opened);
   const sandboxed = await requireSandbox(config.sandbox.mode, needs);
   const credentials = requireModel(config, caller, needs);
@@ -71,7 +74,7 @@ export async function createRun(
 
   const now = needs.now();
   const merge = options.merge ?? config.git.auto_merge;
-  const warnings = [...loaded.warnings];
+  const warnings = [...loaded.warnings, ...aboutTypes];
   if (waived) warnings.push("unverified: no check runs (--no-check)");
   if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
   const blocked = await opened.repository.targetBlocked(target.branch);
@@ -88,6 +91,7 @@ export async function createRun(
     target_commit: target.commit,
     branch: null,
     levels,
+    types,
     config,
     env: runEnvironment(params.env ?? process.env, config.env.pass),
     check_cwd: checkCwd,
@@ -118,7 +122,7 @@ function invalid(parameter: string, what: string): RpcError {
 }
 
 function rootLoop(run: Run, levels: Run["levels"], description: string, now: number): Loop {
-  const [type, ...below]: LoopType[] = levels === "auto" ? ["plan"] : levels;
+  const [type, ...below]: string[] = levels === "auto" ? ["plan"] : levels;
   const title = (description.split("\n").find((line) => line.trim() !== "") ?? "run").trim();
   return newLoop(run, {
     id: run.id,
@@ -139,16 +143,6 @@ function requireCheck(config: Config, waived: boolean): void {
     "no_check",
     "no check command is set for this repository: nothing could tell whether the work is right",
     "loopr init detects one and writes .loopr.yml, --check CMD gives one, --no-check does without (the result is then unverified)",
-  );
-}
-
-function levelsOf(config: Config): Run["levels"] {
-  const levels = parseLevels(config.levels);
-  if (levels !== null) return levels;
-  throw new LooprError(
-    "bad_levels",
-    `"${config.levels}" is no list of levels`,
-    "auto, or some of plan,spec,phase,code in this order, ending in code",
   );
 }
 

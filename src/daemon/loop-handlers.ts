@@ -11,6 +11,7 @@ import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import { createRun, type CreateRunNeeds } from "./create-run.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
+import { statsOfJudge } from "./judge-stats.ts";
 import { metrics } from "./metrics.ts";
 import { report } from "./report.ts";
 import { signalLoops } from "./signal-handler.ts";
@@ -118,6 +119,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       },
       "report.get": (params) => report(params, needs),
       "plan.undo": async ({ id, again }) => ({ undone: true, ...(await engine.undo(id, again === true)) }),
+      "judge.stats": (params) => statsOfJudge(params, needs),
       "evidence.verify": (params, caller) => verify(params, caller, needs),
       "metrics.get": () => metrics(needs),
     }),

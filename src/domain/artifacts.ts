@@ -12,6 +12,8 @@ export const PlanSpec = z.strictObject({
   depends_on: z._default(z.array(line), []),
   /** `code`: straight to a code loop. `spec`: through spec and phase loops first. */
   level: z._default(z.enum(["code", "spec"]), "code"),
+  /** A type of loop that the plan may name, instead of a level. */
+  type: z.optional(line),
   acceptance: z._default(z.array(text), []),
   /** Existing tests or other protected files that this spec has to change (paths or globs). */
   changes_tests: z._default(z.array(line), []),
@@ -120,7 +122,12 @@ const bullets = (title: string, items: readonly string[]) =>
 
 export function renderPlan(plan: PlanArtifact): string {
   const specs = plan.specs.map((spec, index) => {
-    const way = spec.level === "code" ? "straight to code" : "through spec and phases";
+    const way =
+      spec.type !== undefined
+        ? `as ${spec.type}`
+        : spec.level === "code"
+          ? "straight to code"
+          : "through spec and phases";
     const after = spec.depends_on.length ? `, after ${spec.depends_on.join(", ")}` : "";
     return (
       `## ${index + 1}. ${spec.name} (${way}${after})\n\n${spec.description}\n` +

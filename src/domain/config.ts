@@ -1,6 +1,8 @@
 // Configuration: every key, its type, default, and the levels at which a file may set it.
 // A key exists here only if a test shows its effect; docs/configuration.md is held to this table by a test.
 import * as z from "zod/mini";
+import { JudgeMode } from "./judgement.ts";
+import { Passes } from "./passes.ts";
 import { noticeKinds } from "./notice.ts";
 
 const positive = z.number().check(z.positive());
@@ -31,6 +33,19 @@ export const Config = z.strictObject({
     author: z.nullable(z.string()),
   }),
   levels: z.union([z.literal("auto"), z.string()]),
+  /** These two have defaults of their own: stored runs of an older version do not have them. */
+  plan: z._default(z.strictObject({ passes: Passes }), { passes: 1 }),
+  judge: z._default(
+    z.union([
+      JudgeMode,
+      z.strictObject({
+        plan: z.optional(JudgeMode),
+        spec: z.optional(JudgeMode),
+        phase: z.optional(JudgeMode),
+      }),
+    ]),
+    "off",
+  ),
   limits: z.strictObject({
     iterations: z.strictObject({ plan: count, spec: count, phase: count, code: count }),
     turns: count,
@@ -51,6 +66,16 @@ export const Config = z.strictObject({
   llm: z.strictObject({
     provider: z.enum(["anthropic", "scripted"]),
     model: z.string(),
+    models: z._default(
+      z.strictObject({
+        plan: z.nullable(z.string()),
+        spec: z.nullable(z.string()),
+        phase: z.nullable(z.string()),
+        code: z.nullable(z.string()),
+        judge: z.nullable(z.string()),
+      }),
+      { plan: null, spec: null, phase: null, code: null, judge: null },
+    ),
     script: z.nullable(z.string()),
     max_tokens: count,
     timeout_s: positive,
@@ -94,6 +119,8 @@ export const defaultConfig: Config = {
   worktree: { setup: null },
   git: { target: null, auto_merge: false, author: null },
   levels: "auto",
+  plan: { passes: 5 },
+  judge: "gate",
   limits: {
     iterations: { plan: 10, spec: 10, phase: 10, code: 30 },
     turns: 50,
@@ -108,6 +135,7 @@ export const defaultConfig: Config = {
   llm: {
     provider: "anthropic",
     model: "claude-sonnet-5-5",
+    models: { plan: null, spec: null, phase: null, code: null, judge: null },
     script: null,
     max_tokens: 8192,
     timeout_s: 300,
@@ -137,6 +165,8 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["git.auto_merge", "free"],
   ["git.author", "free"],
   ["levels", "free"],
+  ["plan.passes", "free"],
+  ["judge", "free"],
   ["limits.iterations", "lower"],
   ["limits.turns", "lower"],
   ["limits.minutes", "lower"],
@@ -146,6 +176,7 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["limits.run_tokens", "lower"],
   ["limits.run_minutes", "lower"],
   ["llm.model", "free"],
+  ["llm.models", "free"],
   ["env.set", "trusted"],
 ]);
 

@@ -1,5 +1,7 @@
 // Evidence: what the daemon itself ran, and what came of it. The only thing that completes a loop.
 import * as z from "zod/mini";
+import { Judgement } from "./judgement.ts";
+import { PassName } from "./passes.ts";
 
 export const CheckResult = z.object({
   command: z.string(),
@@ -70,6 +72,12 @@ export const IterationRecord = z.object({
   tokens_in: z.number(),
   tokens_out: z.number(),
   cost_usd: z.number(),
+  /** Of a plan: the pass of the Rule of Five that it was; null or absent for any other. */
+  pass: z.optional(z.nullable(PassName)),
+  /** What the judge said of it, each time it was asked. */
+  judgements: z.optional(z.array(Judgement)),
+  /** What the person decided about it at the gate. */
+  decision: z.optional(z.enum(["approved", "rejected", "sent_back"])),
   /** Directory with prompt.md, conversation.jsonl and validation.log. */
   directory: z.string(),
 });

@@ -28,3 +28,14 @@ export const runStates = [
   "cancelled",
   "paused",
 ] as const;
+
+/** What a person calls a loop's type: one of their own is a variant of a built-in one. */
+export function typeNameOf(loop: { loop_type: string; type_name?: string | undefined }): string {
+  return loop.type_name ?? loop.loop_type;
+}
+
+/** A verdict of the judge in words; null: it gave none. */
+export function judgeWord(pass: boolean | null): string {
+  if (pass === null) return "no verdict";
+  return pass ? "passed it" : "did not pass it";
+}

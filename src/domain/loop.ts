@@ -50,14 +50,16 @@ export const LoopContext = z.object({
   rebase: z.optional(z.boolean()),
   /** How many times its parent has started it afresh. */
   retries: z.optional(z.number()),
-  /** The levels below this loop (the first is its children's type); empty for a code loop. */
-  levels: z.array(LoopType),
+  /** The types of the loops below (the first is its children's); empty for code, and where a plan decides. */
+  levels: z.array(z.string()),
 });
 export type LoopContext = z.infer<typeof LoopContext>;
 
 export const Loop = z.object({
   id: z.string(),
   loop_type: LoopType,
+  /** The type's own name where it is not built in: a variant of `loop_type`. */
+  type_name: z.optional(z.string()),
   parent_id: z.nullable(z.string()),
   input_artifact: z.nullable(z.string()),
   output_artifacts: z.array(z.string()),

@@ -1,10 +1,9 @@
 // What a person may ask of a run.
 import * as z from "zod/mini";
-import { LoopType } from "./loop.ts";
 
 /** Options of `loop.create_plan`. Paths are absolute. */
 export const RunOptions = z.object({
-  /** `auto`, or comma-separated levels that end in `code`: `plan,code`. */
+  /** `auto`, or comma-separated names of types: `plan,code`, `plan,refactor`, `roadmap,auto`. */
   levels: z.optional(z.string()),
   check: z.optional(z.nullable(z.string())),
   /** Waives validation: the result is labelled unverified. */
@@ -25,12 +24,22 @@ export const RunOptions = z.object({
 });
 export type RunOptions = z.infer<typeof RunOptions>;
 
-/** Parses `auto` or `plan,code`; a level list is a subsequence of plan, spec, phase, code that ends in code. */
-export function parseLevels(text: string): "auto" | LoopType[] | null {
-  if (text === "auto") return "auto";
-  const order = ["plan", "spec", "phase", "code"];
+/** So deep a tree of loops is a mistake. */
+const levelsMax = 12;
+const typeName = /^[a-z][a-z0-9-]{0,39}$/;
+
+/** What a type of loop may be called: a word in lower case. */
+export function isTypeName(text: string): boolean {
+  return typeName.test(text) && text !== "auto";
+}
+
+/**
+ * Parses `auto`, `plan,code`, or `roadmap,auto` (what is below the last name is left to it). Which types
+ * there are, and which may follow which, is looked at where they are known.
+ */
+export function parseLevels(text: string): "auto" | string[] | null {
+  if (text.trim() === "auto") return "auto";
   const levels = text.split(",").map((level) => level.trim());
-  const indexes = levels.map((level) => order.indexOf(level));
-  const rising = indexes.every((index, at) => index >= 0 && (at === 0 || index > (indexes[at - 1] ?? -1)));
-  return rising && levels.at(-1) === "code" ? levels.map((level) => LoopType.parse(level)) : null;
+  const names = levels.at(-1) === "auto" ? levels.slice(0, -1) : levels;
+  return names.length <= levelsMax && names.every(isTypeName) ? levels : null;
 }

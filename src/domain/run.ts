@@ -1,7 +1,8 @@
 // A run: a root loop with its descendants, and everything that was settled when it was created.
 import * as z from "zod/mini";
 import { Config } from "./config.ts";
-import { Failure, LoopType } from "./loop.ts";
+import { Failure } from "./loop.ts";
+import { TypeDefinition } from "./loop-types.ts";
 import { signals } from "./signal.ts";
 
 export const Project = z.object({
@@ -43,8 +44,10 @@ export const Run = z.object({
   target_commit: z.string(),
   /** The run's branch; null until it is made. */
   branch: z.nullable(z.string()),
-  levels: z.union([z.literal("auto"), z.array(LoopType)]),
+  levels: z.union([z.literal("auto"), z.array(z.string())]),
   config: Config,
+  /** The types that its loops may have, by name, as they were when it was created. */
+  types: z.optional(z.record(z.string(), TypeDefinition)),
   env: z.record(z.string(), z.string()),
   /** Working directory of the check, relative to the checkout's root. */
   check_cwd: z.string(),

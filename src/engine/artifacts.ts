@@ -8,7 +8,9 @@ import {
   SpecArtifact,
   type PlanSpec,
 } from "../domain/artifacts.ts";
-import type { Loop, LoopType } from "../domain/loop.ts";
+import type { Loop } from "../domain/loop.ts";
+import { typeNameOf } from "../domain/loop-states.ts";
+import { chosenLevels, typesOf } from "../domain/loop-types.ts";
 import { childLoopId } from "../lib/ids.ts";
 import { LooprError } from "../lib/errors.ts";
 import { newLoop } from "./new-loop.ts";
@@ -49,7 +51,7 @@ export function inheritedContext(parts: Parts, loop: Loop): { title: string; mar
 interface ChildTask {
   name: string;
   description: string;
-  levels: LoopType[];
+  levels: string[];
   dependsOn: number[];
   mayChange: string[];
 }
@@ -121,8 +123,8 @@ function childTasks(parts: Parts, loop: Loop): ChildTask[] {
   }
 }
 
-/** With `auto` the plan says for each spec which way it goes; otherwise the person has said it for all. */
-function levelsOfSpec(parts: Parts, plan: Loop, spec: PlanSpec): LoopType[] {
-  if (parts.ledger.run(plan.root_id).levels !== "auto") return plan.context.levels;
-  return spec.level === "code" ? ["code"] : ["spec", "phase", "code"];
+/** Where the person has said nothing for all of them, the plan says for each spec which way it goes. */
+function levelsOfSpec(parts: Parts, plan: Loop, spec: PlanSpec): string[] {
+  if (plan.context.levels.length > 0) return plan.context.levels;
+  return chosenLevels(typesOf(parts.ledger.run(plan.root_id)), typeNameOf(plan), spec) ?? [];
 }

@@ -2,6 +2,7 @@
 import { amountOf, boundKinds, codeOf, type Bound, type BoundKind } from "../domain/bounds.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
+import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Parts } from "./parts.ts";
 
@@ -107,14 +108,15 @@ function tellRaised({ ledger }: Needs, id: string, kind: BoundKind): void {
 /** What resuming a loop grants where it had used something up: as much as it was given at first. */
 export function grantAgain(needs: Needs, id: string): Partial<Loop> {
   const loop = needs.ledger.loop(id);
-  const { limits } = needs.ledger.run(loop.root_id).config;
+  const run = needs.ledger.run(loop.root_id);
+  const { limits } = typeOf(run, loop);
   const [, whole, kind] = /^budget_(run_)?(usd|tokens|minutes)$/.exec(loop.failure?.code ?? "") ?? [];
   const known = boundKinds.find((one) => one === kind);
   if (known) {
-    const amount = whole ? limits[`run_${known}`] : limits[known];
+    const amount = whole ? run.config.limits[`run_${known}`] : limits[known];
     raiseTightest(needs, loop, known, amount ?? loop.budget[known] ?? 0);
   }
   if (loop.iteration < loop.max_iterations) return {};
-  const max_iterations = loop.iteration + limits.iterations[loop.loop_type];
+  const max_iterations = loop.iteration + limits.iterations;
   return { max_iterations, budget: { ...needs.ledger.loop(id).budget, iterations: max_iterations } };
 }

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { mayUseUnixSockets } from "../domain/config.ts";
 import type { Loop } from "../domain/loop.ts";
+import type { TypeDefinition } from "../domain/loop-types.ts";
+import type { PassName } from "../domain/passes.ts";
 import { notCircling, noteTurn } from "../domain/stuck.ts";
-import { isToolName, tools, toolsOf, type Tool, type ToolName } from "../tools/catalog.ts";
+import { isToolName, tools, type Tool, type ToolName } from "../tools/catalog.ts";
 import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
 import type { Journal } from "./journal.ts";
@@ -27,6 +29,11 @@ export interface ConversationOptions {
   model: Model;
   jobs: Jobs;
   journal: Journal;
+  /** Which tools it may use, and which model answers. */
+  type: Pick<TypeDefinition, "tools" | "model">;
+  pass: PassName | null;
+  /** What accept_plan hands in; null where there is nothing to accept. */
+  planSoFar: unknown;
   system: string;
   prompt: string;
   /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
@@ -37,7 +44,7 @@ export interface ConversationOptions {
 
 export async function converse(options: ConversationOptions): Promise<Conversation> {
   const { loop, journal, signal } = options;
-  const names = toolsOf[loop.loop_type];
+  const names = options.type.tools.filter(isToolName);
   const messages: Message[] = [{ role: "user", content: [{ type: "text", text: options.prompt }] }];
   const conversation: Conversation = {
     ending: "turns_used_up",
@@ -54,7 +61,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
         system: options.system,
         messages,
         tools: names.map(toolSchema),
-        model: options.workspace.run.config.llm.model,
+        model: options.type.model,
         max_tokens: options.workspace.run.config.llm.max_tokens,
         timeout_ms: options.workspace.run.config.llm.timeout_s * 1000,
         loop: {
@@ -63,6 +70,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
           title: loop.title,
           iteration: loop.iteration,
           turn: conversation.turns + 1,
+          pass: options.pass,
         },
       },
       signal,
@@ -136,6 +144,14 @@ async function answer(
       `The parameters of ${call.name} are not right; nothing was done.\n${z.prettifyError(parsed.error)}`,
       true,
     );
+  }
+  if (tool.accepts) {
+    if (options.planSoFar === null) {
+      return result("There is no plan to accept in this iteration: hand one in with create_plan.", true);
+    }
+    conversation.artifact = options.planSoFar;
+    options.journal.output("tool", `• ${call.name}\n`);
+    return result("Accepted.", false);
   }
   if (tool.artifact) {
     const problems = options.artifactProblems(parsed.data);

@@ -139,7 +139,7 @@ export class Engine {
 
   async #endTask(id: string, end: TaskEnd): Promise<void> {
     if (end.kind === "pass") {
-      this.gate.passed(id);
+      this.gate.passed(id, end.change);
       return;
     }
     if (end.kind === "held") {

@@ -1,12 +1,15 @@
 // The gate: what passes waits here where a person decides, and goes on as the person says.
 import { isDeepStrictEqual } from "node:util";
 import { PlanArtifact, planProblems } from "../domain/artifacts.ts";
+import type { IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { askedText } from "./asked.ts";
 import { childrenOf, renderArtifact } from "./artifacts.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Core } from "./core.ts";
+import { typeProblems } from "./type-problems.ts";
 import { requireEditable, requireNewest } from "./refusals.ts";
+import type { ClosedIteration } from "./iteration-record.ts";
 
 export class Gate {
   readonly #core: Core;
@@ -16,14 +19,14 @@ export class Gate {
   }
 
   /** A loop has passed: a plan waits for the person, everything else is complete. */
-  passed(id: string): void {
+  passed(id: string, change: ClosedIteration): void {
     const loop = this.#core.ledger.loop(id);
     if (loop.loop_type !== "plan") {
       this.#core.perform(
         this.#core.ledger.apply(
           id,
           { kind: "pass" },
-          loop.loop_type === "code" ? {} : { created: childrenOf(this.#core.parts, loop) },
+          { change, ...(loop.loop_type !== "code" && { created: childrenOf(this.#core.parts, loop) }) },
         ),
       );
       return;
@@ -35,7 +38,10 @@ export class Gate {
       { kind: "pass" },
       {
         patch: { progress: `plan with ${plan.specs.length} specs`, title: plan.title },
-        change: { events: [{ event: "plan.awaiting_approval", loop_id: id, root_id: id, data }] },
+        change: {
+          ...change,
+          events: [...change.events, { event: "plan.awaiting_approval", loop_id: id, root_id: id, data }],
+        },
       },
     );
     this.approveAsTold(loop);
@@ -58,7 +64,7 @@ export class Gate {
 
   /** `--yes`: the person has approved whatever the plan will be. */
   approveAsTold(plan: Loop): void {
-    if (this.#core.ledger.run(plan.root_id).approve) this.approve(plan.id);
+    if (this.#core.ledger.run(plan.root_id).approve) this.#spawn(plan, []);
   }
 
   /**
@@ -70,7 +76,7 @@ export class Gate {
     const loop = ledger.loop(id);
     requireEditable(loop);
     const newest = requireNewest(parts, loop, version);
-    const problems = planProblems(plan);
+    const problems = [...planProblems(plan), ...typeProblems(plan, parts, loop)];
     if (problems.length > 0) throw new LooprError("plan_invalid", problems.join(" "), "nothing was stored");
     if (isDeepStrictEqual(newest.value, plan)) return newest.version;
     const edited = {
@@ -101,6 +107,12 @@ export class Gate {
     if (loop.context.asked) return this.#allow(loop, loop.context.asked);
     if (loop.status !== "awaiting_approval") this.#core.ledger.apply(id, { kind: "approve" }); // refuses, saying why
     if (version !== null) requireNewest(this.#core.parts, loop, version);
+    return this.#spawn(loop, this.#decided(id, "approved"));
+  }
+
+  /** The plan is approved: its children come into being. */
+  #spawn(loop: Loop, iterations: IterationRecord[]): number {
+    const { id } = loop;
     const created = childrenOf(this.#core.parts, loop);
     const data = { id, specs_spawned: created.length };
     this.#core.perform(
@@ -109,11 +121,22 @@ export class Gate {
         { kind: "approve" },
         {
           created,
-          change: { events: [{ event: "plan.approved", loop_id: id, root_id: loop.root_id, data }] },
+          change: {
+            iterations,
+            events: [{ event: "plan.approved", loop_id: id, root_id: loop.root_id, data }],
+          },
         },
       ),
     );
     return created.length;
+  }
+
+  /** What the person decided is kept with the iteration that made the plan; one that they edited is their own. */
+  #decided(id: string, decision: NonNullable<IterationRecord["decision"]>): IterationRecord[] {
+    const { store } = this.#core.parts;
+    const record = store.iterations(id).at(-1);
+    const theirs = store.artifacts(id).at(-1)?.author === "person";
+    return record && !theirs ? [{ ...record, decision }] : [];
   }
 
   /** The person lets the loop change these protected files: its work passes as it is. */
@@ -160,7 +183,10 @@ export class Gate {
         data: { id, reason },
       },
     ];
-    this.#core.perform(this.#core.ledger.apply(id, { kind: "reject", reason }, { change: { events } }));
+    const iterations = this.#decided(id, "rejected");
+    this.#core.perform(
+      this.#core.ledger.apply(id, { kind: "reject", reason }, { change: { iterations, events } }),
+    );
   }
 
   iterate(id: string, feedback: string): void {
@@ -169,8 +195,13 @@ export class Gate {
     // A person asks for another iteration: the bound must not refuse it.
     const max_iterations = Math.max(loop.max_iterations, loop.iteration + 1);
     const context = { ...loop.context, feedback: [...loop.context.feedback, entry] };
+    const iterations = loop.loop_type === "plan" ? this.#decided(id, "sent_back") : [];
     this.#core.perform(
-      this.#core.ledger.apply(id, { kind: "iterate" }, { patch: { context, max_iterations } }),
+      this.#core.ledger.apply(
+        id,
+        { kind: "iterate" },
+        { patch: { context, max_iterations }, change: { iterations } },
+      ),
     );
   }
 }

@@ -7,7 +7,7 @@ import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
 import { archiveRef, loopRef, trailers, type Parts } from "./parts.ts";
 import { conflictFeedback } from "./send-back.ts";
-import { judge, type Verdict } from "./verdict.ts";
+import { verdictOn, type Verdict } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type Integration =
@@ -144,7 +144,7 @@ async function runJudge(
       parts.emit("loop.output", { id: loop.id, stream, text });
     },
   );
-  return judge(
+  return verdictOn(
     workspace,
     {
       base: squashed.tip,

@@ -1,41 +1,27 @@
 // One iteration: prompt, conversation, commit, validation. The type of the loop decides by data which.
 import { readFile, writeFile } from "node:fs/promises";
-import { PlanArtifact, planProblems, versionHandedIn } from "../domain/artifacts.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
+import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
-import { inheritedContext } from "./artifacts.ts";
 import { baselineOf } from "./baseline.ts";
 import { manifestKey, runSetup } from "./check.ts";
-import { converse, type Conversation } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
+import { iterateArtifact } from "./hand-in.ts";
+import type { IterationContext, IterationEnd } from "./iteration-end.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { loopRef, trailers, type Parts } from "./parts.ts";
-import type { CommitResult, Model, TurnResult } from "./ports.ts";
-import { systemPrompt, userPrompt } from "./prompts.ts";
-import { judge } from "./verdict.ts";
+import type { CommitResult, Model } from "./ports.ts";
+import { talk } from "./talk.ts";
+import { verdictOn } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
-
-export interface IterationEnd {
-  passed: boolean;
-  layer: string;
-  feedback: string;
-  /** Protected files that a person is asked about. */
-  asks?: string[];
-  /** The model goes round in circles: another iteration would, too. */
-  stuck?: string;
-  record: Partial<IterationRecord>;
-}
-
-interface Context {
-  signal: AbortSignal;
-}
 
 export async function iterate(
   parts: Parts,
   id: string,
   workspace: Workspace,
   model: Model,
-  context: Context,
+  context: IterationContext,
 ): Promise<IterationEnd> {
   const loop = parts.ledger.loop(id);
   const journal = openJournal(
@@ -45,50 +31,24 @@ export async function iterate(
       parts.emit("loop.output", { id, stream, text });
     },
   );
+  if (loop.loop_type !== "code") return iterateArtifact(parts, loop, workspace, journal, model, context);
   // A commit of this iteration that the store has missed: the daemon died between commit and verdict.
-  const done = loop.loop_type === "code" ? await committedAlready(workspace, loop) : null;
+  const done = await committedAlready(workspace, loop);
   if (done) return validate(parts, id, workspace, journal, done, {}, context);
 
-  if (loop.loop_type === "code") {
-    const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
-    if (failed) throw failed;
-  }
-  const prompt = userPrompt(loop, workspace.run, inheritedContext(parts, loop));
-  journal.prompt(`${systemPrompt(loop.loop_type)}\n\n---\n\n${prompt}`);
-  const usage = { turns: 0, tool_calls: 0, model_retries: 0, tokens_in: 0, tokens_out: 0, cost_usd: 0 };
-  const conversation = await converse({
+  const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
+  if (failed) throw failed;
+  const { conversation, usage, stuck } = await talk(parts, {
     loop,
     workspace,
-    model,
-    jobs: parts.jobs,
     journal,
-    system: systemPrompt(loop.loop_type),
-    prompt,
-    artifactProblems: (value) => {
-      const plan = loop.loop_type === "plan" ? PlanArtifact.safeParse(value) : null;
-      return plan?.success ? planProblems(plan.data) : [];
-    },
-    signal: context.signal,
-    onTurn: (turn) => {
-      addTurn(usage, turn);
-    },
+    model,
+    context,
+    pass: null,
+    planSoFar: null,
+    artifactProblems: () => [],
   });
-  usage.turns = conversation.turns;
-  usage.tool_calls = conversation.toolCalls;
-  if (conversation.stuck !== null) {
-    const feedback = `You were going round in circles: ${conversation.stuck}. Do it another way.`;
-    return { passed: false, layer: "model", feedback, stuck: conversation.stuck, record: usage };
-  }
-  if (loop.loop_type !== "code") return handIn(parts, loop, conversation, usage);
-  return commitAndValidate(parts, loop, workspace, journal, conversation, usage, context);
-}
-
-function addTurn(usage: Partial<IterationRecord>, turn: TurnResult): void {
-  const tokensIn = turn.usage.input + turn.usage.cache_read + turn.usage.cache_write;
-  usage.tokens_in = (usage.tokens_in ?? 0) + tokensIn;
-  usage.tokens_out = (usage.tokens_out ?? 0) + turn.usage.output;
-  usage.cost_usd = (usage.cost_usd ?? 0) + turn.cost_usd;
-  usage.model_retries = (usage.model_retries ?? 0) + turn.retries;
+  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, usage, context);
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {
@@ -142,42 +102,6 @@ async function setUpWorktree(
   );
 }
 
-/** Plan, spec and phase: the artifact is the work. */
-function handIn(
-  parts: Parts,
-  loop: Loop,
-  conversation: Conversation,
-  usage: Partial<IterationRecord>,
-): IterationEnd {
-  if (conversation.artifact === null) {
-    const feedback = `${endingText(conversation)} You ended without an accepted call of create_${loop.loop_type}. Call it exactly once, with all its parameters.`;
-    return { passed: false, layer: "format", feedback, record: usage };
-  }
-  const version = versionHandedIn(parts.store.artifacts(loop.id).at(-1), loop.iteration);
-  parts.ledger.record({
-    artifacts: [
-      {
-        loop_id: loop.id,
-        version,
-        author: "model",
-        iteration: loop.iteration,
-        at: parts.clock.now(),
-        value: conversation.artifact,
-      },
-    ],
-    events: [
-      {
-        event: "loop.artifact",
-        loop_id: loop.id,
-        root_id: loop.root_id,
-        data: { id: loop.id, path: `${loop.loop_type}.md` },
-      },
-    ],
-  });
-  parts.ledger.update(loop.id, { output_artifacts: [`${loop.loop_type}.md`] });
-  return { passed: true, layer: "format", feedback: "", record: usage };
-}
-
 async function commitAndValidate(
   parts: Parts,
   loop: Loop,
@@ -185,7 +109,7 @@ async function commitAndValidate(
   journal: Journal,
   conversation: Conversation,
   usage: Partial<IterationRecord>,
-  context: Context,
+  context: IterationContext,
 ): Promise<IterationEnd> {
   const { repository, run } = workspace;
   const path = workspace.workDir(loop.id);
@@ -217,17 +141,18 @@ async function validate(
   journal: Journal,
   commit: CommitResult,
   usage: Partial<IterationRecord>,
-  context: Context,
+  context: IterationContext,
 ): Promise<IterationEnd> {
   const { repository, run } = workspace;
   const loop = parts.ledger.update(id, {
     progress: `iteration ${parts.ledger.loop(id).iteration}: running the check`,
   });
   const base = loop.base_commit ?? run.target_commit;
-  const verdict = await judge(
+  const verdict = await verdictOn(
     workspace,
     {
       base,
+      typeCommand: typeOf(run, loop).validation_command,
       commit: commit.commit,
       tree: commit.tree,
       mayChange: loop.context.may_change,
@@ -270,18 +195,4 @@ async function validate(
       diffstat: await repository.diffstat(base, commit.commit),
     },
   };
-}
-
-function endingText(conversation: Conversation): string {
-  switch (conversation.ending) {
-    case "turns_used_up":
-      return `All ${conversation.turns} turns were used up.`;
-    case "refused":
-      return "The model refused to answer.";
-    case "cut_off":
-      return "The answer was cut off at the token limit.";
-    case "stuck":
-    case "done":
-      return "";
-  }
 }

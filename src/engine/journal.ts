@@ -11,7 +11,9 @@ export interface Journal {
   readonly validationLog: string;
   prompt(text: string): void;
   message(entry: unknown): void;
-  /** `stream`: model, tool, check, loopr. */
+  /** What the judge was asked and answered: judge.jsonl. */
+  judge(entry: unknown): void;
+  /** `stream`: model, tool, check, judge, loopr. */
   output(stream: string, text: string): void;
 }
 
@@ -34,6 +36,9 @@ export function openJournal(
     },
     message: (entry) => {
       append("conversation.jsonl", JSON.stringify(entry) + "\n");
+    },
+    judge: (entry) => {
+      append("judge.jsonl", JSON.stringify(entry) + "\n");
     },
     output: (stream, text) => {
       if (text === "") return;

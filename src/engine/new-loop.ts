@@ -1,31 +1,38 @@
-import type { Loop, LoopType } from "../domain/loop.ts";
+import type { Loop } from "../domain/loop.ts";
+import { typesOf } from "../domain/loop-types.ts";
 import type { Run } from "../domain/run.ts";
+import { LooprError } from "../lib/errors.ts";
 
-/** A new pending loop's record, bounded as the run's configuration says for its type. */
+/** A new pending loop's record, bounded as its type says. */
 export function newLoop(
   run: Run,
   options: {
     id: string;
-    type: LoopType;
+    /** Name of its type. */
+    type: string;
     parent: Loop | null;
     title: string;
     description: string;
-    levels: LoopType[];
+    levels: string[];
     dependsOn: string[];
     mayChange: string[];
     now: number;
   },
 ): Loop {
-  const { limits, validation } = run.config;
-  const iterations = limits.iterations[options.type];
+  const definition = typesOf(run)[options.type];
+  if (!definition) throw new LooprError("bad_levels", `the run ${run.id} has no type ${options.type}`);
+  const { loop_type, limits } = definition;
+  // Passes that are accepted do not use up what is there for mending.
+  const iterations = limits.iterations + Math.max(0, definition.passes.length - 1);
   return {
     id: options.id,
-    loop_type: options.type,
+    loop_type,
+    ...(definition.extends !== null && { type_name: definition.name }),
     parent_id: options.parent?.id ?? null,
     input_artifact: options.parent ? `${options.parent.loop_type}.md` : null,
     output_artifacts: [],
     prompt_path: "",
-    validation_command: validation.command ?? "",
+    validation_command: run.config.validation.command ?? "",
     max_iterations: iterations,
     worktree: "",
     iteration: 0,
@@ -45,7 +52,7 @@ export function newLoop(
     created_at: options.now,
     updated_at: options.now,
     root_id: run.id,
-    run_state: options.parent ? null : options.type === "code" ? "executing" : "planning",
+    run_state: options.parent ? null : loop_type === "code" ? "executing" : "planning",
     waiting_for: null,
     failure: null,
     project: run.project.root,
@@ -56,13 +63,7 @@ export function newLoop(
     cost_usd: 0,
     tokens_in: 0,
     tokens_out: 0,
-    budget: {
-      iterations,
-      turns: limits.turns,
-      minutes: limits.minutes,
-      usd: limits.usd,
-      tokens: limits.tokens,
-    },
+    budget: { ...limits, iterations },
     version: 1,
   };
 }

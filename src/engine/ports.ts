@@ -3,6 +3,7 @@
 import type { ArtifactVersion } from "../domain/artifacts.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import type { PassName } from "../domain/passes.ts";
 import type { Project, Run } from "../domain/run.ts";
 import type { ToolName } from "../tools/catalog.ts";
 
@@ -91,7 +92,17 @@ export interface TurnRequest {
   /** Whole turn, retries apart. */
   timeout_ms: number;
   /** Which loop's which iteration asks: the scripted model answers by it. */
-  loop: { id: string; type: LoopType; title: string; iteration: number; turn: number };
+  loop: {
+    id: string;
+    type: LoopType;
+    title: string;
+    iteration: number;
+    turn: number;
+    /** Of a plan: the pass that it is in. */
+    pass?: PassName | null;
+    /** It is the loop's judge who asks. */
+    judge?: true;
+  };
 }
 
 export interface Usage {

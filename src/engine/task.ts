@@ -2,13 +2,14 @@
 // bound is reached. What became of it is the returned value; the engine applies the transition.
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { IterationRecord } from "../domain/evidence.ts";
+import { dirname } from "node:path";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { firstSentence } from "../domain/first-sentence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { boundedModel } from "./bounded-model.ts";
-import { iterate, type IterationEnd } from "./iteration.ts";
+import { iterate } from "./iteration.ts";
+import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-record.ts";
+import type { IterationEnd } from "./iteration-end.ts";
 import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
@@ -17,7 +18,8 @@ import { usedUp } from "./spending.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type TaskEnd =
-  | { kind: "pass" }
+  /** `change`: the closed record of the iteration, stored together with the transition. */
+  | { kind: "pass"; change: ClosedIteration }
   /** `feedback`: what the loop is told where the person refuses. */
   | { kind: "ask"; files: string[]; feedback: string }
   | { kind: "fail"; failure: Failure }
@@ -156,14 +158,13 @@ async function iterations(
     }
     signal.throwIfAborted();
     if (end.passed) {
-      finishRecord(parts, id, iteration, {
-        ...end.record,
-        outcome: "passed",
-        layer: end.layer,
-        feedback: null,
-      });
-      ledger.update(id, { progress: "passed" });
-      return { kind: "pass" };
+      const { layer, next } = end;
+      const passed = { ...end.record, outcome: "passed", layer, feedback: null } as const;
+      const progress = next === undefined ? "passed" : `iteration ${iteration} passed; next: ${next}`;
+      ledger.update(id, { progress });
+      if (next === undefined) return { kind: "pass", change: closed(parts, id, iteration, passed) };
+      finishRecord(parts, id, iteration, passed);
+      continue;
     }
     if (end.asks && end.asks.length > 0) {
       const { feedback, layer } = end;
@@ -174,61 +175,6 @@ async function iterations(
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
     if (stalled) return { kind: "stall", failure: stalled };
   }
-}
-
-function begin(parts: Parts, loop: Loop, iteration: number, workspace: Workspace): void {
-  const record: IterationRecord = {
-    loop_id: loop.id,
-    iteration,
-    started_at: parts.clock.now(),
-    ended_at: null,
-    outcome: null,
-    layer: null,
-    feedback: null,
-    commit: null,
-    tree: null,
-    diffstat: null,
-    turns: 0,
-    tool_calls: 0,
-    model_retries: 0,
-    tokens_in: 0,
-    tokens_out: 0,
-    cost_usd: 0,
-    directory: workspace.recordsDir(loop.id, iteration),
-  };
-  parts.ledger.update(
-    loop.id,
-    { iteration, progress: `iteration ${iteration}`, prompt_path: join(record.directory, "prompt.md") },
-    { change: { iterations: [record] } },
-  );
-}
-
-/** Closes the iteration's record and tells of it. */
-function finishRecord(parts: Parts, id: string, iteration: number, patch: Partial<IterationRecord>): void {
-  const record = parts.store.iterations(id).findLast((one) => one.iteration === iteration);
-  if (!record) return;
-  const loop = parts.ledger.loop(id);
-  const closed = { ...record, ...patch, ended_at: parts.clock.now() };
-  const told = closed.outcome === "passed" || closed.outcome === "failed";
-  parts.ledger.record({
-    iterations: [closed],
-    events: told
-      ? [
-          {
-            event: "loop.iteration",
-            loop_id: id,
-            root_id: loop.root_id,
-            data: {
-              id,
-              iteration,
-              passed: closed.outcome === "passed",
-              layer: closed.layer ?? undefined,
-              feedback: closed.feedback ?? undefined,
-            },
-          },
-        ]
-      : [],
-  });
 }
 
 /** Stores the feedback for the next prompt; returns why the loop has stalled, or null. */
@@ -292,6 +238,7 @@ function endOf(error: LooprError): TaskEnd {
   const failure = { code: error.code, message: error.message, hint: error.hint };
   if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
   if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
+  if (error.code === "judge_failed") return { kind: "pause", waitingFor: "judge", failure };
   if (error.code === "runner_failed") return { kind: "pause", waitingFor: "person", failure };
   if (error.code === "model_unreachable" || error.code === "model_timeout") {
     return { kind: "pause", waitingFor: "model", failure };

@@ -2,6 +2,7 @@
 // with a pass or with feedback; what ran is evidence either way.
 import type { CheckResult } from "../domain/evidence.ts";
 import { newTests, type Classes } from "../domain/protected.ts";
+import type { Run } from "../domain/run.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
@@ -27,6 +28,8 @@ export interface Work {
   /** Globs of protected files that this loop may change. */
   mayChange: readonly string[];
   baseline: Baseline;
+  /** A command of the loop's type that has to succeed beside the check; absent or null: none. */
+  typeCommand?: string | null;
   /** Ignored paths in a worktree in which nothing else was changed. */
   ignored?: readonly string[];
 }
@@ -42,7 +45,7 @@ interface Judging {
   verdict: Verdict;
 }
 
-export async function judge(workspace: Workspace, work: Work, checks: Checks): Promise<Verdict> {
+export async function verdictOn(workspace: Workspace, work: Work, checks: Checks): Promise<Verdict> {
   const { repository, run } = workspace;
   const verdict: Verdict = {
     passed: false,
@@ -56,7 +59,7 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
   if (changes.length === 0) {
     return { ...verdict, feedback: nothingChanged(work.ignored ?? []) };
   }
-  const classes = await classifyWork({ ...work, repository, run, changes });
+  const classes = await classifyWork({ ...work, repository, run: withTypeCommand(run, work), changes });
   if (classes.forbidden.length > 0) {
     return {
       ...verdict,
@@ -68,7 +71,7 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
   }
   const judging = { workspace, work, checks, changes, classes, verdict };
   const { command } = run.config.validation;
-  const layers = command === null ? [] : [candidate, protectedAtBase, newTestsOnBase];
+  const layers = command === null ? [] : [candidate, protectedAtBase, newTestsOnBase, ofType];
   for (const layer of layers) {
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
@@ -79,6 +82,27 @@ export async function judge(workspace: Workspace, work: Work, checks: Checks): P
     layer: "check",
     protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
   };
+}
+
+/** What the command of the type runs is protected as the check's own script is. */
+function withTypeCommand(run: Run, { typeCommand }: Work): Run {
+  const { validation } = run.config;
+  if (!typeCommand || validation.command === null) return run;
+  const command = `${validation.command} && ${typeCommand}`;
+  return { ...run, config: { ...run.config, validation: { ...validation, command } } };
+}
+
+/** The command of the loop's type, after the check has passed. */
+async function ofType(_command: string, { work, checks, verdict }: Judging): Promise<Refused | null> {
+  if (!work.typeCommand) return null;
+  const result = await runCheck(work.typeCommand, {
+    ...checks,
+    treeish: work.commit,
+    tree: work.tree,
+    variant: "candidate",
+  });
+  verdict.checks.push(result);
+  return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
 }
 
 function nothingChanged(ignored: readonly string[]): string {

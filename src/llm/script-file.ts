@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import * as z from "zod/mini";
-import { LoopType } from "../domain/loop.ts";
+import { loopTypes } from "../domain/loop-states.ts";
+import { PassName } from "../domain/passes.ts";
 import "../domain/schema-messages.ts";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 
@@ -45,8 +46,10 @@ const ScriptTurn = z.strictObject({
 export type ScriptTurn = z.infer<typeof ScriptTurn>;
 
 const ScriptEntry = z.strictObject({
-  /** The loop's type. */
-  loop: z.optional(LoopType),
+  /** The loop's type; `judge` answers for the judge of any. */
+  loop: z.optional(z.enum([...loopTypes, "judge"])),
+  /** The pass of a plan. Where no entry names one, the model accepts the plan as it stands. */
+  pass: z.optional(PassName),
   /** The loop's title, with `*` for any characters and `?` for one. */
   title: z.optional(z.string()),
   /** A number, or `2+` for the second and all later ones. */

@@ -17,7 +17,8 @@ export function scriptedModel(script: Script, time: Time = systemTime): Model {
     priceOf: () => 0,
     turn: async (request, signal, onText) => {
       const taken = request.messages.filter((message) => message.role === "assistant").length;
-      const turn = entryFor(script, request).turns[taken] ?? { text: "Done." };
+      const entry = entryFor(script, request) ?? unscripted(script, request);
+      const turn = entry.turns[taken] ?? { text: "Done." };
       await time.sleep(turn.delay_ms ?? 0, signal);
       if (turn.fail) throw failure(turn.fail, script, request);
       if (turn.text) onText(turn.text);
@@ -26,15 +27,25 @@ export function scriptedModel(script: Script, time: Time = systemTime): Model {
   };
 }
 
-function entryFor(script: Script, request: TurnRequest): ScriptEntry {
-  const { id, type, title, iteration } = request.loop;
-  const entry = script.entries.find(
+function entryFor(script: Script, request: TurnRequest): ScriptEntry | undefined {
+  const { type, title, iteration, judge, pass } = request.loop;
+  const isReview = pass !== undefined && pass !== null && pass !== "draft";
+  return script.entries.find(
     (candidate) =>
-      (candidate.loop === undefined || candidate.loop === type) &&
+      (judge ? candidate.loop === "judge" : candidate.loop === undefined || candidate.loop === type) &&
+      (candidate.pass === undefined ? !isReview : candidate.pass === pass) &&
       (candidate.title === undefined || globMatches(candidate.title, title)) &&
       (candidate.iteration === undefined || iterationMatches(candidate.iteration, iteration)),
   );
-  if (entry) return entry;
+}
+
+/** Who scripts a plan need not script what looks at it: both say yes then. Everything else has to be there. */
+function unscripted(script: Script, request: TurnRequest): ScriptEntry {
+  const { id, type, title, iteration, judge, pass } = request.loop;
+  const says = "The script says nothing against it.";
+  if (judge) return { turns: [{ tools: [{ name: "verdict", input: { pass: true, reasons: [says] } }] }] };
+  if (pass && pass !== "draft")
+    return { turns: [{ tools: [{ name: "accept_plan", input: { why: says } }] }] };
   throw new LooprError(
     "model_rejected",
     `The script ${script.source} has no entry for iteration ${iteration} of the ${type} loop "${title}" (${id}).`,

@@ -15,6 +15,8 @@ export const events = {
     passed: z.boolean(),
     layer: z.optional(z.string()),
     feedback: z.optional(z.string()),
+    /** Of a plan: the pass of the Rule of Five that it was. */
+    pass: z.optional(z.string()),
   }),
   "loop.output": z.object({ id: z.string(), stream: z.string(), text: z.string() }),
   "loop.artifact": z.object({ id: z.string(), path: z.string() }),

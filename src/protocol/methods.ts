@@ -4,6 +4,7 @@ import { ArtifactVersion, PlanArtifact, PlanSpec } from "../domain/artifacts.ts"
 import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
+import { JudgeStats } from "../domain/judgement.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
 import { signals } from "../domain/signal.ts";
@@ -243,6 +244,12 @@ export const methods = {
   "report.get": method(
     () => z.object({ project: optional(z.string()), since: optional(z.number()) }),
     () => Report,
+  ),
+  /** The agreement of the judge's verdicts with what checks and persons said of the same work. */
+  "judge.stats": method(
+    () => z.object({ project: optional(z.string()) }),
+    () => z.object({ stats: z.array(JudgeStats) }),
+    true,
   ),
   "evidence.verify": method(
     () =>

@@ -1,8 +1,8 @@
 // The tools a model may use: name, description, parameters, lane, time-out. Descriptions only; the
-// runner executes them, and artifact tools (create_*) are answered by the engine itself.
+// runner executes them, and artifact tools (create_*, verdict) are answered by the engine itself.
 import * as z from "zod/mini";
 import { PhaseArtifact, PlanArtifact, SpecArtifact } from "../domain/artifacts.ts";
-import type { LoopType } from "../domain/loop.ts";
+import { JudgeVerdict } from "../domain/judgement.ts";
 import "../domain/schema-messages.ts";
 
 export const lanes = ["no-net", "net", "heavy"] as const;
@@ -16,8 +16,10 @@ export interface Tool {
   timeoutMs: number;
   /** What the model sees of its output, head and tail. */
   outputBytesMax: number;
-  /** Answered by the engine, never by a runner. */
-  artifact?: "plan" | "spec" | "phase";
+  /** Answered by the engine, never by a runner: what it hands in. */
+  artifact?: "plan" | "spec" | "phase" | "verdict";
+  /** Hands in what is there already, as it is. */
+  accepts?: true;
 }
 
 const path = z.string().check(z.minLength(1), z.maxLength(4096));
@@ -86,6 +88,14 @@ export const tools = {
     parameters: PlanArtifact,
     artifact: "plan",
   },
+  accept_plan: {
+    ...fileTool,
+    description:
+      "Hands in the plan as it stands, unchanged. Only where the prompt names a pass, and its question changes nothing. Call it once, then stop.",
+    parameters: z.strictObject({ why: z.string().check(z.minLength(1), z.maxLength(4_000)) }),
+    artifact: "plan",
+    accepts: true,
+  },
   create_spec: {
     ...fileTool,
     description: "Hands in the spec with its phases in order. Call it exactly once, then stop.",
@@ -98,19 +108,16 @@ export const tools = {
     parameters: PhaseArtifact,
     artifact: "phase",
   },
+  verdict: {
+    ...fileTool,
+    description:
+      "Hands in your verdict: whether the work may pass, and your reasons, one thing each. Call it exactly once, then stop.",
+    parameters: JudgeVerdict,
+    artifact: "verdict",
+  },
 } as const satisfies Record<string, Tool>;
 
 export type ToolName = keyof typeof tools;
-
-const reading: readonly ToolName[] = ["read_file", "list_directory", "glob", "grep"];
-
-/** The tools that each type of loop may use. */
-export const toolsOf: Readonly<Record<LoopType, readonly ToolName[]>> = {
-  plan: [...reading, "create_plan"],
-  spec: [...reading, "create_spec"],
-  phase: [...reading, "create_phase"],
-  code: [...reading, "write_file", "edit_file", "run_command"],
-};
 
 export function isToolName(name: string): name is ToolName {
   return Object.hasOwn(tools, name);

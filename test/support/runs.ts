@@ -1,5 +1,5 @@
 // A run end to end: private home, a small real repository, and a model server over HTTP.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   withHome,
@@ -31,6 +31,16 @@ export interface RunBed {
 
 export const testKey = "sk-ant-test-SECRET-0123456789";
 
+/** One draft of each plan and no judge: a test that is about them has its own file, and the others count calls. */
+const plainPlans = "plan: { passes: 1 }\njudge: off\n";
+
+/** Writes the person's own configuration. */
+export function writeUserConfig(home: Home, yml: string): void {
+  const directory = join(home.userHome, ".config", "loopr");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "loopr.yml"), yml);
+}
+
 export async function withRuns(
   script: readonly Reply[] | Handler,
   body: (bed: RunBed) => Promise<void>,
@@ -39,6 +49,7 @@ export async function withRuns(
   const server = await modelServer(script);
   try {
     await withHome(async (home) => {
+      writeUserConfig(home, plainPlans);
       const repo = home.repository({ files: sampleFiles, ...repository });
       const env = { ANTHROPIC_API_KEY: testKey, ANTHROPIC_BASE_URL: server.url, LOOPR_MODEL_RETRY_MS: "20" };
       const loopr = (args: string[], options: RunOptions = {}) =>

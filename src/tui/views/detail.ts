@@ -1,6 +1,7 @@
 // One loop: what it is about, how its iterations went, what it says, the evidence, the diff.
 import type { CheckResult, Evidence, IterationRecord } from "../../domain/evidence.ts";
 import type { Loop } from "../../domain/loop.ts";
+import { judgeWord, typeNameOf } from "../../domain/loop-states.ts";
 import { hexPart, shortId } from "../../lib/ids.ts";
 import { rowsOf } from "../output.ts";
 import { line, type Line, type Span } from "../paint.ts";
@@ -47,7 +48,7 @@ export function detailPinned(state: State, loop: Loop, pane: Pane): Line[] {
   return [
     line(
       { text: `${stateGlyph(state.glyphs, shown)} ${stateName(shown)}`, style: stateStyle(shown) },
-      { text: `  ${loop.loop_type}  `, style: "dim" },
+      { text: `  ${typeNameOf(loop)}  `, style: "dim" },
       { text: titleOf(loop), style: "bold" },
     ),
     line({ text: facts.join(`  `), style: "dim" }),
@@ -144,11 +145,14 @@ function iterationLines(state: State, loop: Loop, iterations: readonly Iteration
       // What was cut off without a record of it ended with the loop's last change.
       const end = each.ended_at ?? (loop.status === "running" ? state.now : loop.updated_at);
       const took = end - each.started_at;
+      const judged = each.judgements?.at(-1);
       const parts = [
+        ...(each.pass ? [each.pass] : []),
         duration(took),
         plural(each.turns, "turn"),
         money(each.cost_usd),
         ...(each.diffstat ? [cleanLine(each.diffstat).trim()] : []),
+        ...(judged ? [`judge: ${judgeWord(judged.pass)}`] : []),
       ];
       return line(
         { text: `  ${String(each.iteration).padStart(2)} `, style: "dim" },

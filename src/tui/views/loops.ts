@@ -1,4 +1,5 @@
 // The tree of loops.
+import { typeNameOf } from "../../domain/loop-states.ts";
 import { abbreviations } from "../../lib/ids.ts";
 import { basename } from "node:path";
 import type { Line, Span } from "../paint.ts";
@@ -90,7 +91,7 @@ function treeLine(state: State, row: TreeRow, columns: Columns, ids: Map<string,
   const before: Span[] = [
     { text: "  ".repeat(row.depth) + fold + " ", style: "dim" },
     { text: stateGlyph(glyphs, shown) + " ", style },
-    { text: loop.loop_type.padEnd(6), style: "dim" },
+    { text: `${typeNameOf(loop).padEnd(5)} `, style: "dim" },
   ];
   const room = Math.max(0, columns.tree - spansWidth(before));
   const project = state.scope.all && row.depth === 0 ? `[${cleanLine(basename(loop.project))}] ` : "";

@@ -1,0 +1,19 @@
+// What an iteration is given, and what came of it.
+import type { IterationRecord } from "../domain/evidence.ts";
+
+export interface IterationContext {
+  signal: AbortSignal;
+}
+
+export interface IterationEnd {
+  passed: boolean;
+  /** It passed, and another pass of the Rule of Five follows. */
+  next?: string;
+  layer: string;
+  feedback: string;
+  /** Protected files that a person is asked about. */
+  asks?: string[];
+  /** The model goes round in circles: another iteration would, too. */
+  stuck?: string;
+  record: Partial<IterationRecord>;
+}

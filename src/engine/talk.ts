@@ -1,0 +1,70 @@
+// The model's part of an iteration: its prompt from its type's template, the conversation, and what it used up.
+import type { Loop } from "../domain/loop.ts";
+import { typeOf } from "../domain/loop-types.ts";
+import type { PassName } from "../domain/passes.ts";
+import { addTurn, noUsage, type Usage } from "./accounting.ts";
+import { inheritedContext } from "./artifacts.ts";
+import { converse, type Conversation } from "./conversation.ts";
+import type { IterationContext, IterationEnd } from "./iteration-end.ts";
+import type { Journal } from "./journal.ts";
+import type { Parts } from "./parts.ts";
+import type { Model } from "./ports.ts";
+import { userPrompt } from "./prompts.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface TalkOptions {
+  loop: Loop;
+  workspace: Workspace;
+  journal: Journal;
+  model: Model;
+  context: IterationContext;
+  /** Of a plan: the pass that it is in. */
+  pass: PassName | null;
+  /** What accept_plan hands in; null where there is nothing to accept. */
+  planSoFar: unknown;
+  /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
+  artifactProblems: (value: unknown) => string[];
+}
+
+export interface Talk {
+  conversation: Conversation;
+  usage: Usage;
+  /** The end of the iteration, where the model went round in circles. */
+  stuck: IterationEnd | null;
+}
+
+export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
+  const { loop, workspace, journal, model, context, pass } = options;
+  const type = typeOf(workspace.run, loop);
+  const { system } = type.prompt;
+  const prompt = userPrompt(loop, workspace.run, type, inheritedContext(parts, loop), pass);
+  journal.prompt(`${system}\n\n---\n\n${prompt}`);
+  const usage = noUsage();
+  const conversation = await converse({
+    loop,
+    type,
+    pass,
+    planSoFar: options.planSoFar,
+    workspace,
+    model,
+    jobs: parts.jobs,
+    journal,
+    system,
+    prompt,
+    artifactProblems: options.artifactProblems,
+    signal: context.signal,
+    onTurn: (turn) => {
+      addTurn(usage, turn);
+    },
+  });
+  usage.turns = conversation.turns;
+  usage.tool_calls = conversation.toolCalls;
+  const how = conversation.stuck;
+  if (how === null) return { conversation, usage, stuck: null };
+  const feedback = `You were going round in circles: ${how}. Do it another way.`;
+  return {
+    conversation,
+    usage,
+    stuck: { passed: false, layer: "model", feedback, stuck: how, record: { ...usage, pass } },
+  };
+}
