@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { commandLinePage } from "./docs/command-line.ts";
 import { configurationPage } from "./docs/configuration.ts";
+import { exportPage } from "./docs/export.ts";
 import { protocolPage } from "./docs/protocol.ts";
 
 export async function pages(): Promise<Map<string, string>> {
   const texts = {
     "docs/command-line.md": commandLinePage(),
     "docs/configuration.md": configurationPage(),
+    "docs/export.md": exportPage(),
     "docs/protocol.md": protocolPage(),
   };
   const formatted = Object.entries(texts).map(

@@ -44,6 +44,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "loop.iterations": "Iteration records and evidence of a loop.",
   "loop.diff": "What a loop changed, as a unified diff.",
   "loop.output": "The tail of what an iteration said and ran.",
+  "run.export":
+    "Everything on record of the run that a loop belongs to, in pages of some 256 KiB: [export.md](export.md). The last page's `cursor` is null.",
   "plan.get_preview": "The plan, rendered and structured.",
   "plan.edit":
     "Stores a person's version of the plan that waits. `version` is the one that was edited: where another has come since, the answer is 1002.",

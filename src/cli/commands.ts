@@ -132,7 +132,10 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   diff: ({ program, does }) =>
     does(
-      program.command("diff <id>").description("what a loop changed"),
+      program
+        .command("diff <id>")
+        .description("what a loop changed")
+        .option("--iteration <n>", "what one iteration changed"),
       async () => (await import("./diff.ts")).diff,
     ),
   logs: ({ program, does }) =>
@@ -143,6 +146,15 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
         .option("-f, --follow", "go on as it happens")
         .option("--iteration <n>", "one iteration"),
       async () => (await import("./logs.ts")).logs,
+    ),
+  export: ({ program, does }) =>
+    does(
+      program
+        .command("export <id>")
+        .description("everything on record of a whole run, as one JSON document")
+        .option("-o, --output <file>", "write it there; without a terminal, stdout is the default")
+        .option("--force", "replace an existing file"),
+      async () => (await import("./export.ts")).exportRun,
     ),
   report: ({ program, does }) =>
     does(

@@ -2,6 +2,7 @@
 import { visible } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { paint, styleOf, type Paint, type Style } from "./format.ts";
+import { iterationOf } from "./iteration-option.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop } from "./resolve.ts";
 import { withSession } from "./session.ts";
@@ -9,14 +10,15 @@ import { withSession } from "./session.ts";
 export async function diff(
   context: CliContext,
   args: string[],
-  _options: Record<string, unknown>,
+  typed: Record<string, unknown>,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
+  const iteration = iterationOf(typed);
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
     const { loop, short } = await resolveLoop(client, args[0] ?? "", style);
-    const { diff: text, truncated } = await client.call("loop.diff", { id: loop.id });
-    if (context.json) context.print({ id: loop.id, diff: text, truncated });
+    const { diff: text, truncated } = await client.call("loop.diff", { id: loop.id, iteration });
+    if (context.json) context.print({ id: loop.id, iteration, diff: text, truncated });
     else if (text === "") context.note(`${short(loop.id)} has changed nothing`);
     else if (style.columns === null) {
       // Not for eyes but for programs such as `git apply`: exactly as it is.

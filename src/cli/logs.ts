@@ -6,6 +6,7 @@ import { showDaemonLog } from "./daemon-log.ts";
 import { Follow } from "./follow.ts";
 import { paint, styleOf, type Style } from "./format.ts";
 import type { KnownEvent } from "./known-event.ts";
+import { iterationOf } from "./iteration-option.ts";
 import { usage } from "./usage.ts";
 import { exitCodeOfRun, hasEnded } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
@@ -37,14 +38,6 @@ export async function logs(
     session.comeBack = `loopr logs -f ${resolved.short(resolved.loop.id)}`;
     return followOutput(context, session.client, resolved, style);
   });
-}
-
-function iterationOf(typed: Record<string, unknown>): number | null {
-  const text = typed["iteration"];
-  if (typeof text !== "string") return null;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value > 0 && Number.isSafeInteger(value)) return value;
-  throw usage(`--iteration ${text} is not a whole number above 0`, "for example --iteration 2");
 }
 
 async function show(

@@ -9,6 +9,7 @@ import { LooprError } from "../lib/errors.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import { createRun, type CreateRunNeeds } from "./create-run.ts";
+import { exportPage } from "./export-page.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { statsOfJudge } from "./judge-stats.ts";
@@ -82,17 +83,25 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       },
       "loop.events": ({ id, since }) => {
         ledger.loop(id);
-        const events = store.events(since ?? 0, { loop_id: id, limit: 1000 }) ?? [];
+        // The oldest of a long life may be gone: what there is still tells how it went on.
+        const events = store.events(since ?? 0, { loop_id: id, limit: 1000, evenAfterGap: true }) ?? [];
         return { events: events.map(({ seq, event, data, at }) => ({ seq, event, data, at })) };
       },
       "loop.iterations": ({ id }) => {
         ledger.loop(id);
         return { iterations: store.iterations(id), evidence: store.evidence(id) };
       },
-      "loop.diff": ({ id }) => diffOf(needs, ledger.loop(id)),
+      "loop.diff": ({ id, iteration }) => diffOf(needs, ledger.loop(id), iteration ?? null),
       "loop.output": ({ id, iteration }) => outputOf(needs, ledger.loop(id), iteration ?? null),
     }),
     ...answered({
+      "run.export": (params) =>
+        exportPage(params, {
+          ledger,
+          store,
+          projectDir: (hash) => engine.parts.projectDir(hash),
+          redact: (text) => engine.parts.redact(ledger.run(ledger.loop(params.id).root_id), text),
+        }),
       "plan.get_preview": async ({ id }) => (await question(needs, id)) ?? preview(needs, ledger.loop(id)),
       "plan.edit": ({ id, version, plan }) => ({
         edited: true,
@@ -145,7 +154,7 @@ async function question(needs: LoopHandlerNeeds, id: string): Promise<Result<"pl
   const loop = needs.engine.ledger.loop(id);
   const { asked } = loop.context;
   if (!asked || loop.status !== "awaiting_approval") return null;
-  const { diff } = await diffOf(needs, loop);
+  const { diff } = await diffOf(needs, loop, null);
   const content = `${askedText(loop, asked)}\n\`\`\`diff\n${diffOfFiles(diff, asked)}\`\`\`\n`;
   return { id, content, specs: [], status: loop.status };
 }

@@ -1,10 +1,11 @@
 // Larger things that clients look at: a loop's diff and its output.
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import type { IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loopRef } from "../engine/parts.ts";
-import type { Git, Store } from "../engine/ports.ts";
+import type { Git, Repository, Store } from "../engine/ports.ts";
 import { LooprError, systemCode } from "../lib/errors.ts";
 import type { Result } from "../protocol/methods.ts";
 
@@ -17,15 +18,60 @@ interface Needs {
   git: Git;
 }
 
-/** A root's diff is the whole run's; a code loop's is its own work. */
-export async function diffOf(needs: Needs, loop: Loop): Promise<Result<"loop.diff">> {
+/** A root's diff is the whole run's; a code loop's is its own work, or that of one iteration. */
+export async function diffOf(
+  needs: Needs,
+  loop: Loop,
+  iteration: number | null,
+): Promise<Result<"loop.diff">> {
   const run = needs.engine.ledger.run(loop.root_id);
   const repository = await needs.git.reopen(run.project);
+  if (iteration !== null) return diffOfIteration(needs, repository, loop, iteration);
   const own = loop.loop_type === "code" ? await repository.resolve(loopRef(loop.id)) : null;
   if (own !== null && loop.base_commit !== null) return repository.diff(loop.base_commit, own, textBytesMax);
   const tip = run.merged_commit ?? run.verified_commit ?? run.tip;
   if (loop.parent_id !== null || tip === null) return { diff: "", truncated: false };
   return repository.diff(run.target_commit, tip, textBytesMax);
+}
+
+async function diffOfIteration(
+  { store, engine }: Needs,
+  repository: Repository,
+  loop: Loop,
+  iteration: number,
+): Promise<Result<"loop.diff">> {
+  const records = store.iterations(loop.id);
+  const record = iterationIn(records, loop, iteration);
+  if (record.commit === null) {
+    const why =
+      loop.loop_type === "code"
+        ? "ended without a commit"
+        : `is of a ${loop.loop_type} loop, which changes no files`;
+    const hint = `loopr logs ${loop.id} --iteration ${iteration} shows what was said`;
+    throw new LooprError("invalid_state", `iteration ${iteration} of ${loop.id} ${why}`, hint);
+  }
+  const before = records.findLast((one) => one.iteration < iteration && one.commit !== null)?.commit;
+  const start = before ?? loop.base_commit ?? engine.ledger.run(loop.root_id).target_commit;
+  for (const commit of [start, record.commit]) {
+    if ((await repository.resolve(commit)) !== null) continue;
+    throw new LooprError(
+      "state_gone",
+      `the commit ${commit.slice(0, 10)} of iteration ${iteration} of ${loop.id} is no longer in the repository`,
+      `loopr diff ${loop.id} shows the whole, where that is left`,
+    );
+  }
+  return repository.diff(start, record.commit, textBytesMax);
+}
+
+/** Throws `invalid_state` where there is no such iteration. */
+function iterationIn(records: readonly IterationRecord[], loop: Loop, iteration: number): IterationRecord {
+  const record = records.findLast((one) => one.iteration === iteration);
+  if (record) return record;
+  throw new LooprError(
+    "invalid_state",
+    `${loop.id} has no iteration ${iteration}`,
+    `loopr status ${loop.id} -d lists them`,
+  );
 }
 
 /** The tail of what a loop said and ran, in one iteration; without a number the last that has any. */
@@ -35,15 +81,8 @@ export async function outputOf(
   iteration: number | null,
 ): Promise<Result<"loop.output">> {
   const records = needs.store.iterations(loop.id);
-  const record = iteration === null ? records.at(-1) : records.findLast((one) => one.iteration === iteration);
-  if (!record) {
-    if (iteration === null) return { output: "", truncated: false };
-    throw new LooprError(
-      "invalid_state",
-      `${loop.id} has no iteration ${iteration}`,
-      `loopr status ${loop.id} -d lists them`,
-    );
-  }
+  const record = iteration === null ? records.at(-1) : iterationIn(records, loop, iteration);
+  if (!record) return { output: "", truncated: false };
   return tail(join(record.directory, "output.log"));
 }
 

@@ -8,6 +8,7 @@ import { mayUseUnixSockets } from "../domain/config.ts";
 import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
+import { redactFile } from "./journal.ts";
 import type { JobOutcome, Jobs, Repository } from "./ports.ts";
 import { outputBytesMax, type Workspace } from "./workspace.ts";
 
@@ -72,7 +73,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       passed: false,
     };
   }
-  const outcome = await options.jobs.run(
+  const ran = await options.jobs.run(
     {
       ...workspace.job(checkDir, "check"),
       loop_id: options.loopId,
@@ -91,6 +92,8 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       options.onOutput(text);
     },
   );
+  await redactFile(options.logPath, workspace.redact);
+  const outcome = { ...ran, output: workspace.redact(ran.output) };
   options.signal.throwIfAborted();
   requireRun(outcome, command);
   const ending = endingOf(outcome);
@@ -179,7 +182,7 @@ export async function runSetup(
 ): Promise<JobOutcome> {
   const { run } = workspace;
   options.onOutput(`$ ${run.config.worktree.setup ?? ""}\n`);
-  const outcome = await jobs.run(
+  const ran = await jobs.run(
     {
       ...workspace.job(options.directory, options.purpose),
       loop_id: options.loopId,
@@ -198,6 +201,7 @@ export async function runSetup(
     },
   );
   options.signal.throwIfAborted();
+  const outcome = { ...ran, output: workspace.redact(ran.output) };
   requireRun(outcome, run.config.worktree.setup ?? "");
   return outcome;
 }

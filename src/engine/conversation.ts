@@ -9,7 +9,7 @@ import { notCircling, noteTurn } from "../domain/stuck.ts";
 import { isToolName, tools, type Tool, type ToolName } from "../tools/catalog.ts";
 import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
-import type { Journal } from "./journal.ts";
+import { redactFile, type Journal } from "./journal.ts";
 import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -173,6 +173,7 @@ async function runTool(
 ): Promise<ContentBlock> {
   const { loop, workspace, journal } = options;
   const directory = workspace.workDir(loop.id);
+  const spill_path = name === "run_command" ? join(journal.directory, "command.log") : undefined;
   journal.output("tool", `• ${name} ${summary(input)}\n`);
   const outcome = await options.jobs.run(
     {
@@ -187,13 +188,14 @@ async function runTool(
       max_output_bytes: tool.outputBytesMax,
       net: false,
       unix_sockets: mayUseUnixSockets(workspace.run.config, "model"),
-      spill_path: name === "run_command" ? join(journal.directory, "command.log") : undefined,
+      spill_path,
     },
     options.signal,
     (_stream, text) => {
       journal.output("tool", text);
     },
   );
+  if (spill_path !== undefined) await redactFile(spill_path, workspace.redact);
   const failed = outcome.status !== "success";
   const exit =
     name === "run_command" && outcome.exit_code !== null

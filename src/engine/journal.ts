@@ -1,7 +1,9 @@
 // The record of one iteration on disk: prompt.md, conversation.jsonl, output.log (what live views show) and
 // validation.log. Written as it happens, so that a crash leaves what was said until then.
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { systemCode } from "../lib/errors.ts";
 
 /** output.log stops growing here. Bytes. */
 const outputBytesMax = 10 * 1024 * 1024;
@@ -52,4 +54,15 @@ export function openJournal(
       append("output.log", written > outputBytesMax ? "\n[output.log is full]\n" : clean);
     },
   };
+}
+
+/** A file that a runner has written goes through the same: a project's own files may hold what is secret. */
+export async function redactFile(path: string, redact: (text: string) => string): Promise<void> {
+  try {
+    const text = await readFile(path, "utf8");
+    const clean = redact(text);
+    if (clean !== text) await writeFile(path, clean);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error; // it printed nothing
+  }
 }

@@ -46,6 +46,7 @@ export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> 
     projectDir: parts.projectDir(run.project.hash),
     readPaths: await repository.readPaths(),
     deny: parts.deny(run),
+    redact: (text) => parts.redact(run, text),
   });
 }
 

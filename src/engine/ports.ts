@@ -55,8 +55,11 @@ export interface Store {
   artifact(loopId: string): unknown;
   /** Every version of a loop's artifact, oldest first. */
   artifacts(loopId: string): ArtifactVersion[];
-  /** Stored events after `since`, oldest first; null where some of them are gone. */
-  events(since: number, options?: { loop_id?: string; limit?: number }): StoredEvent[] | null;
+  /** Stored events after `since`, oldest first; null where some of them are gone, unless `evenAfterGap`. */
+  events(
+    since: number,
+    options?: { loop_id?: string; limit?: number; evenAfterGap?: boolean },
+  ): StoredEvent[] | null;
   lastSeq(): number;
   close(): void;
 }

@@ -18,6 +18,8 @@ export class Workspace {
   readonly #projectDir: string;
   readonly #readPaths: readonly string[];
   readonly #deny: readonly string[];
+  /** Takes secrets out of a text before it is recorded. */
+  readonly redact: (text: string) => string;
 
   constructor(options: {
     run: Run;
@@ -25,12 +27,14 @@ export class Workspace {
     projectDir: string;
     readPaths: readonly string[];
     deny: readonly string[];
+    redact: (text: string) => string;
   }) {
     this.run = options.run;
     this.repository = options.repository;
     this.#projectDir = options.projectDir;
     this.#readPaths = options.readPaths;
     this.#deny = options.deny;
+    this.redact = options.redact;
   }
 
   directoryOf(loopId: string): string {

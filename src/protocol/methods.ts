@@ -4,6 +4,7 @@ import { ArtifactVersion, PlanArtifact, PlanSpec } from "../domain/artifacts.ts"
 import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
+import { ExportEntry } from "../domain/export.ts";
 import { JudgeStats } from "../domain/judgement.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
@@ -201,10 +202,20 @@ export const methods = {
     () => z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
     true,
   ),
-  "loop.diff": method(byId, () => z.object({ diff: z.string(), truncated: z.boolean() }), true),
+  "loop.diff": method(
+    () => z.object({ id: z.string(), iteration: optional(z.int()) }),
+    () => z.object({ diff: z.string(), truncated: z.boolean() }),
+    true,
+  ),
   "loop.output": method(
     () => z.object({ id: z.string(), iteration: optional(z.number()) }),
     () => z.object({ output: z.string(), truncated: z.boolean() }),
+    true,
+  ),
+  "run.export": method(
+    /** `cursor`: what the page before has answered. */
+    () => z.object({ id: z.string(), cursor: optional(z.string()) }),
+    () => z.object({ entries: z.array(ExportEntry), cursor: z.nullable(z.string()) }),
     true,
   ),
   "plan.get_preview": method(

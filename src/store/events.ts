@@ -77,12 +77,12 @@ function prune(query: Query, last: number, eventsMax: number): void {
 export function eventsAfter(
   query: Query,
   since: number,
-  which: { loop_id?: string; limit?: number },
+  which: { loop_id?: string; limit?: number; evenAfterGap?: boolean },
 ): StoredEvent[] | null {
   const last = lastSeq(query);
   if (since > last) return null;
   if (since === last) return [];
-  if (firstSeq(query) > since + 1) return null;
+  if (firstSeq(query) > since + 1 && which.evenAfterGap !== true) return null;
   const limit = which.limit ?? -1; // SQLite: a negative limit is none.
   const select = "SELECT seq, event, loop_id, root_id, at, data AS record, loop_id AS id FROM events";
   const rows =

@@ -235,6 +235,7 @@ describe.each(["file", "memory"] as const)("store (%s)", (kind) => {
     expect(store.lastSeq()).toBe(250);
     expect(store.events(0)).toBeNull();
     expect(store.events(100)).toBeNull();
+    expect(store.events(100, { evenAfterGap: true, limit: 1 })?.[0]?.seq).toBeGreaterThan(101);
     const kept = store.events(200) ?? [];
     expect(kept.map((event) => event.data)).toEqual(Array.from({ length: 50 }, (_, n) => 200 + n));
     const readable = Array.from({ length: 250 }, (_, since) => store.events(since)).filter(Boolean);
