@@ -1,6 +1,7 @@
 // Compiles src/main.ts into one executable, dist/loopr.
 //   --if-stale   only when a source file is newer than the executable
 //   --version V  build with another version number (tests of two versions side by side)
+//   --build B    build with another build id (tests of two builds of one version)
 //   --out FILE   where to
 import { spawnSync, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
@@ -38,6 +39,8 @@ function newest(paths) {
   const time = epoch || Math.max(...paths.map((file) => statSync(join(root, file)).mtimeMs));
   return new Date(time).toISOString().replace(/\D/g, "").slice(0, 14);
 }
+/** Sorts by age: a client of one version knows by it whether it is newer than the daemon. */
+const build = option("--build") ?? `${newest(sources)}-${hash.digest("hex").slice(0, 12)}`;
 const version = option("--version") ?? JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 mkdirSync(join(root, "dist"), { recursive: true });
 const temporary = `${out}.${process.pid}.tmp`;
@@ -58,8 +61,7 @@ const result = spawnSync(
     "--define",
     `LOOPR_VERSION=${JSON.stringify(version)}`,
     "--define",
-    // Sorts by age: a client of one version knows by it whether it is newer than the daemon.
-    `LOOPR_BUILD=${JSON.stringify(`${newest(sources)}-${hash.digest("hex").slice(0, 12)}`)}`,
+    `LOOPR_BUILD=${JSON.stringify(build)}`,
     "--outfile",
     temporary,
   ],

@@ -3,6 +3,7 @@ import { lstatSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, defaultSocketPath, userHome } from "../lib/paths.ts";
+import { ownProgram } from "../lib/self.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
 import { liveIdentity, provenDaemon } from "./holder.ts";
 import { readIdentity } from "./identity.ts";
@@ -10,15 +11,27 @@ import { excerptSince, markOf, type LogMark } from "./log-excerpt.ts";
 import { crashLogPath, logPath } from "./log-files.ts";
 import type { SpawnOutcome } from "./spawn.ts";
 
-/** Waits before the further attempts, unless the socket changes earlier: exponential, 10 s in all. */
+/** Waits before the further attempts, unless the socket changes earlier: exponential. */
 const backOffMs = [100, 300, 900, 2_700, 6_000];
-const startSilenceMs = 10_000;
+/** For all of it, from the first start on; anew with each progress that the daemon reports. */
+const totalMs = 10_000;
 const socketPollMs = 10;
 
 export interface EstablishOptions extends DialOptions {
   autoStart: boolean;
   onProgress: (text: string) => void;
+  /** Tests bring their own. */
+  limits?: StartLimits;
 }
+
+interface StartLimits {
+  totalMs: number;
+  backOffMs: readonly number[];
+  /** What is started: with the arguments of a daemon behind it. */
+  program: () => [string, ...string[]];
+}
+
+const ownLimits: StartLimits = { totalMs, backOffMs, program: ownProgram };
 
 export type Established = Extract<Dialled, { kind: "connected" }> & {
   /** Whether this very call started the daemon. */
@@ -39,25 +52,43 @@ export async function establish(options: EstablishOptions): Promise<Established>
     );
   }
   warnOfMissingHome(options);
-  const logs = marksOf(env);
-  let started = await start(options, logs);
-  for (const delayMs of [0, ...backOffMs]) {
-    await socketChange(env, socketBefore, started ? 0 : delayMs);
+  const limits = options.limits ?? ownLimits;
+  const attempt: Attempt = { options, limits, logs: marksOf(env), deadline: Date.now() + limits.totalMs };
+  let started = await start(attempt);
+  for (const delayMs of [0, ...limits.backOffMs]) {
+    await socketChange(env, socketBefore, started ? 0 : Math.min(delayMs, attempt.deadline - Date.now()));
     socketBefore = socketInode(env);
     dialled = await dial(options);
     if (dialled.kind === "connected") return { ...dialled, started };
+    if (Date.now() > attempt.deadline) break;
     // The one that we lost to may have gone since, or may still be recovering its state.
-    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(options, logs);
+    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(attempt);
   }
-  throw gaveUp(env, logs);
+  throw gaveUp(attempt);
+}
+
+interface Attempt {
+  options: EstablishOptions;
+  limits: StartLimits;
+  logs: LogMarks;
+  /** Moves on with each progress of the daemon that we start. */
+  deadline: number;
 }
 
 /** True: it is ready. False: another one was first. Every other end of a start is thrown. */
-async function start(options: EstablishOptions, logs: LogMarks): Promise<boolean> {
+async function start(attempt: Attempt): Promise<boolean> {
+  const { options, limits, logs } = attempt;
   if (isSomeoneStarting(options.env)) return false;
   // Loaded only where no daemon runs: the other commands start faster without.
   const { spawnDaemon } = await import("./spawn.ts");
-  const outcome = await spawnDaemon(options.env, startSilenceMs, options.onProgress);
+  const outcome = await spawnDaemon(options.env, {
+    program: limits.program(),
+    deadline: () => attempt.deadline,
+    onProgress: (text) => {
+      attempt.deadline = Date.now() + limits.totalMs;
+      options.onProgress(text);
+    },
+  });
   if (outcome.kind === "ready") return true;
   if (outcome.kind === "error" && outcome.code === "already_running") return false;
   throw startFailed(outcome, logs);
@@ -121,12 +152,12 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, logs: Lo
   );
 }
 
-function gaveUp(env: DialOptions["env"], logs: LogMarks): LooprError {
-  const daemon = provenDaemon(defaultDataDir(env));
+function gaveUp({ options, limits, logs }: Attempt): LooprError {
+  const daemon = provenDaemon(defaultDataDir(options.env));
   const who = daemon ? `the daemon (PID ${daemon.pid})` : "a daemon";
   return new LooprError(
     "daemon_unresponsive",
-    `${who} runs, and could not be reached within 10 s${excerptSince(logs.log)}`,
+    `${who} runs, and could not be reached within ${limits.totalMs / 1000} s${excerptSince(logs.log)}`,
     "`loopr daemon restart` ends it, by force if need be, and starts another",
   );
 }

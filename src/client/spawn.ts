@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
-import { ownProgram } from "../lib/self.ts";
 import { crashLogPath } from "./log-files.ts";
 import { isReadinessLine, type ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
@@ -28,15 +27,19 @@ export type SpawnOutcome =
   /** It runs, and has neither said that it is ready nor that it gets on. */
   | { kind: "silent" };
 
+export interface SpawnOptions {
+  /** The program and its first arguments. */
+  program: [string, ...string[]];
+  /** Until when it has to be ready, in milliseconds since 1970. Asked again after each progress. */
+  deadline: () => number;
+  onProgress: (text: string) => void;
+}
+
 /** Resolves as soon as the daemon has said how its start ended, has ended, or was silent for too long. */
-export async function spawnDaemon(
-  env: Environment,
-  silenceMs: number,
-  onProgress: (text: string) => void,
-): Promise<SpawnOutcome> {
+export async function spawnDaemon(env: Environment, options: SpawnOptions): Promise<SpawnOutcome> {
   requireOpenFiles();
   const dataDir = defaultDataDir(env);
-  const [command, ...args] = ownProgram();
+  const [command, ...args] = options.program;
   const stderr = openCrashLog(dataDir);
   const child = spawn(command, [...args, "daemon", "start", "--foreground", "--readiness-fd", "3"], {
     argv0: "loopr",
@@ -47,7 +50,8 @@ export async function spawnDaemon(
   });
   if (stderr !== null) closeSync(stderr);
   const outcome = deferred<SpawnOutcome>();
-  const silence = setTimeout(() => outcome.resolve({ kind: "silent" }), silenceMs);
+  const watch = () => setTimeout(() => outcome.resolve({ kind: "silent" }), options.deadline() - Date.now());
+  let silence = watch();
   const pipe = child.stdio[3];
   const decoder = new LineDecoder(readinessBytesMax);
   pipe?.on("data", (chunk: Buffer) => {
@@ -55,8 +59,9 @@ export async function spawnDaemon(
       const said = line.kind === "line" ? parseLine(line.text) : null;
       if (said === null) continue;
       if ("progress" in said) {
-        silence.refresh();
-        onProgress(said.progress);
+        options.onProgress(said.progress);
+        clearTimeout(silence);
+        silence = watch();
       } else if ("ready" in said) outcome.resolve({ kind: "ready", pid: said.ready.pid });
       else outcome.resolve({ kind: "error", ...said.error });
     }

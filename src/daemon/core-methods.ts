@@ -3,6 +3,7 @@ import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
 import type { Credentials, Params, Result } from "../protocol/methods.ts";
+import { crashOn } from "./debug.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import type { Services, StopMode } from "./ports.ts";
 
@@ -26,17 +27,20 @@ export function coreMethods(options: CoreOptions): Handlers {
   return {
     initialize: (params, caller) => initialize(options, params, caller),
     ping: () => ({ pong: true }),
-    status: () => ({
-      running: true,
-      version: identity.version,
-      build: identity.build,
-      pid: identity.pid,
-      uptime_ms: options.now() - options.startedAtMs,
-      llm_ready: services.llmReady(),
-      loops: services.counts(),
-      clients: options.clients(),
-      memory_bytes: process.memoryUsage.rss(),
-    }),
+    status: (_params, caller) => {
+      crashOn("status", caller);
+      return {
+        running: true,
+        version: identity.version,
+        build: identity.build,
+        pid: identity.pid,
+        uptime_ms: options.now() - options.startedAtMs,
+        llm_ready: services.llmReady(),
+        loops: services.counts(),
+        clients: options.clients(),
+        memory_bytes: process.memoryUsage.rss(),
+      };
+    },
     shutdown: (params) => {
       // After the answer has been queued.
       setImmediate(() => options.stop(params.mode ?? "graceful"));

@@ -12,7 +12,7 @@ import { build, version } from "../lib/version.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
 import { coreMethods } from "./core-methods.ts";
-import { pauseAt } from "./debug-pause.ts";
+import { pauseAt } from "./debug.ts";
 import { identityFiles, type IdentityFiles } from "./identity.ts";
 import type { Services, StopMode } from "./ports.ts";
 import { Server } from "./server.ts";

@@ -66,6 +66,9 @@ describe("the log", () => {
     expect(redact('crashed: sk-"quoted" and {"key":"sk-\\"quoted\\""}')).not.toContain("quoted");
     addSecret("");
     log.error('failed with sk-"quoted"', { headers: { "x-api-key": 'sk-"quoted"' } });
+    const request = JSON.stringify({ api_key: 'sk-"quoted"' });
+    log.error(`failed with ${request}`, { 'sk-"quoted"': 1, error: new Error(JSON.stringify({ request })) });
+    log.error("cut", { long: `${"x".repeat(200_000)}${request}` });
     close();
     expect(readFileSync(path(), "utf8")).not.toContain("quoted");
     expect(lines()[0]).toMatchObject({ message: "failed with [redacted]" });

@@ -38,7 +38,8 @@ export function openLog(path: string, options: LogOptions): LogFile {
   const redact = (text: string): string =>
     [...secrets].reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
   const write = (level: LogLevel, message: string, fields: Record<string, unknown>): void => {
-    const bytes = Buffer.from(redact(formatLine(level, message, fields)));
+    const line = formatLine({ level, message: redact(message), fields, redact });
+    const bytes = Buffer.from(redact(line)); // Names of fields, too.
     if (file.bytes > 0 && file.bytes + bytes.length > bytesMax) rotate();
     file.bytes += append(file, bytes);
   };
@@ -59,7 +60,11 @@ export function openLog(path: string, options: LogOptions): LogFile {
       error: writer("error"),
     },
     addSecret: (secret) => {
-      if (secret !== "") secrets.add(secret).add(JSON.stringify(secret).slice(1, -1));
+      // As it is, as JSON writes it, and as JSON writes what holds JSON.
+      let form = secret;
+      for (let depth = 0; depth < 3 && secret !== ""; depth++, form = JSON.stringify(form).slice(1, -1)) {
+        secrets.add(form);
+      }
     },
     redact,
     reopen: () => {
@@ -111,15 +116,24 @@ function moveIfThere(from: string, to: string): void {
   }
 }
 
-function formatLine(level: LogLevel, message: string, fields: Record<string, unknown>): string {
+interface Entry {
+  level: LogLevel;
+  message: string;
+  fields: Record<string, unknown>;
+  /** Applied to each text before JSON changes how it reads, and before it is cut. */
+  redact: (text: string) => string;
+}
+
+function formatLine({ level, message, fields, redact }: Entry): string {
   const record = { time: new Date().toISOString(), level, message, ...fields };
   let line: string;
   try {
-    line = JSON.stringify(record, (_key, value: unknown) =>
-      value instanceof Error ? errorFields(value) : value,
-    );
+    line = JSON.stringify(record, (_key, value: unknown) => {
+      if (value instanceof Error) return errorFields(value);
+      return typeof value === "string" ? redact(value) : value;
+    });
   } catch (error) {
-    line = JSON.stringify({ time: record.time, level, message, fields: messageOf(error) });
+    line = JSON.stringify({ time: record.time, level, message, fields: redact(messageOf(error)) });
   }
   if (line.length > lineBytesMax) {
     line = JSON.stringify({

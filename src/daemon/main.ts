@@ -6,7 +6,7 @@ import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.
 import { writeOut } from "../lib/stdio.ts";
 import { keepCrash } from "./crash.ts";
 import { Daemon, type DaemonConfig } from "./daemon.ts";
-import { pauseAt } from "./debug-pause.ts";
+import { pauseAt } from "./debug.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
 import { logLevelOf, openLog, type LogFile } from "./log.ts";
@@ -111,6 +111,8 @@ function minutesToMs(minutes: number | null): number | null {
 
 /** A bug ends the daemon, which the next start recovers from; going on with a broken state is worse. */
 function reportCrashes({ log, redact }: LogFile): void {
+  // The one of the command line knows no secrets, and would come first.
+  process.removeAllListeners("uncaughtException");
   process.on("uncaughtException", (error) => {
     log.error(`crashed: ${messageOf(error)}`, { error });
     writeOut(2, redact(`${new Date().toISOString()} crashed: ${error.stack ?? messageOf(error)}\n`));

@@ -1,6 +1,6 @@
 // Whose key pays: each client's own, in memory only.
 import { describe, expect, test } from "bun:test";
-import { signal, until } from "../support/harness.ts";
+import { isAlive, signal, until } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, withRuns, type RunBed } from "../support/runs.ts";
 
@@ -45,6 +45,33 @@ describe("keys", () => {
         for (const pid of bed.home.processes()) {
           expect((await bed.home.exec("grep", ["-lF", key, `/proc/${pid}/environ`])).stdout).toBe("");
         }
+      }
+    });
+  });
+
+  test("a crash that has a key in its words leaves none: not in the logs, the notes on the crash, or status", async () => {
+    await withRuns(solving, async ({ home }) => {
+      const env = {
+        ANTHROPIC_API_KEY: keys[0],
+        OPENAI_API_KEY: 'sk-openai-"quoted"-CCCCCC',
+        LOOPR_DEBUG_CRASH_ON: "status",
+      };
+      await home.ok(["daemon", "start"], { env });
+      const pid = home.daemonPid() ?? 0;
+      await home.loopr(["daemon", "status"], { env });
+      await until(() => !isAlive(pid), 10_000, "the crash");
+      const status = await home.ok(["daemon", "start"]).then(() => home.ok(["daemon", "status", "--json"]));
+      expect((JSON.parse(status) as { crash: unknown }).crash).toMatchObject({ pid });
+      expect(status).toContain("LOOPR_DEBUG_CRASH_ON: status of");
+      const shown = [
+        status,
+        await home.ok(["daemon", "status"]),
+        await home.ok(["daemon", "logs", "--json"]),
+      ];
+      for (const secret of [keys[0], "sk-openai-", "CCCCCC"]) {
+        for (const text of shown) expect(text).not.toContain(secret);
+        // Whatever else it left in its home, a core file among it.
+        expect((await home.exec("grep", ["-rlaF", secret, home.root])).stdout).toBe("");
       }
     });
   });

@@ -66,6 +66,42 @@ describe("on our socket", () => {
     limitMs,
   );
 
+  test(
+    "a daemon of ours that is too old to wait for checkpoints: --when-idle says so and stops nothing",
+    () =>
+      withHome(async (home) => {
+        const seen: string[] = [];
+        const answers: Record<string, unknown> = {
+          initialize: {
+            version: "0.1.9",
+            build: "20200101000000-000000000000",
+            protocol: "1.0",
+            capabilities: { chat: false, loops: true, events: true },
+            pid: process.pid,
+            nonce: "n",
+            started_at: 1,
+            home: home.dir,
+          },
+        };
+        const answer = (line: string, socket: Socket) => {
+          const { id, method } = JSON.parse(line) as { id: number; method: string };
+          seen.push(method);
+          const error = { code: -32601, message: `Unknown method: ${method}` };
+          const result = answers[method];
+          socket.write(JSON.stringify({ id, ...(result === undefined ? { error } : { result }) }) + "\n");
+        };
+        await listening(home, answer, async () => {
+          const result = await home.loopr(["daemon", "restart", "--when-idle"], { deadlineMs: 20_000 });
+          expect(result.code).toBe(1);
+          expect(result.stderr).toMatch(
+            /^error: the daemon that runs \(version 0\.1\.9\) cannot wait for checkpoints\n {2}hint: `loopr daemon restart` /,
+          );
+          expect(new Set(seen)).toEqual(new Set(["initialize", "daemon.drain"]));
+        });
+      }),
+    limitMs,
+  );
+
   const strangers: [string, (line: string, socket: Socket) => void][] = [
     ["a web server", (_line, socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n\r\n")],
     ["bytes", (_line, socket) => void socket.write(Buffer.from([0, 0xff, 0xfe, 0x0a, 0x0a, 0x80, 0x0a]))],

@@ -1,25 +1,34 @@
 // Two versions installed: the newer one replaces an idle daemon, once, and nobody is ever replaced by an older.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { isAlive, until, withHome, type Home, type RunResult } from "../support/harness.ts";
+import { isAlive, program, until, withHome, type Home, type RunResult } from "../support/harness.ts";
 import { hang, text, tool, type Handler } from "../support/model-server.ts";
-import { buildVersion, type OtherBuild } from "../support/other-build.ts";
+import { buildOther, type OtherBuild } from "../support/other-build.ts";
 import { goodGreet, json, withRuns } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
 const newVersion = "9.0.0";
 
+/** Of the same version as the program under test, and built long after it. */
+const laterBuild = "20990101000000-0123456789ab";
+
 let newer: OtherBuild;
+let later: OtherBuild;
 beforeAll(() => {
-  newer = buildVersion(newVersion);
+  newer = buildOther("--version", newVersion);
+  later = buildOther("--build", laterBuild);
 }, limitMs);
-afterAll(() => newer.remove());
+afterAll(() => {
+  newer.remove();
+  later.remove();
+});
 
 interface Status {
   state: string;
   pid: number;
   version: string;
+  build: string;
   clients: number;
 }
 
@@ -136,6 +145,28 @@ describe("a client that is older than the daemon", () => {
     limitMs,
   );
 });
+
+test(
+  "of two builds of one version the later one replaces an idle daemon, once; the earlier one never does",
+  () =>
+    withHome(async (home) => {
+      const old = await oldDaemon(home);
+      const { version } = await status(home);
+      const first = await home.exec(later.path, ["list"]);
+      expect(first.code).toBe(0);
+      expect(first.stderr).toContain(`replacing it by version ${version}, build ${laterBuild}`);
+      expect(isAlive(old)).toBe(false);
+      const after = await status(home);
+      expect(after).toMatchObject({ version, build: laterBuild });
+      for (let round = 0; round < 3; round++) {
+        for (const path of [program, later.path]) {
+          expect(await home.exec(path, ["list"])).toMatchObject({ code: 0, stderr: "" });
+        }
+      }
+      expect((await status(home)).pid).toBe(after.pid);
+    }),
+  limitMs,
+);
 
 describe("a daemon that works", () => {
   test(

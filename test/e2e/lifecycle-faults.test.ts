@@ -20,6 +20,9 @@ import { commandLine, isAlive, signal, until, withHome } from "../support/harnes
 /** Ten times what the requirement says: a start that fails is reported within 200 ms of the failure. */
 const reportDeadlineMs = 2_000;
 
+/** Much more than the 5 s that a stop may take, and the one that the watchdog adds. */
+const watchdogDeadlineMs = 50_000;
+
 const startSteps = [
   "home-ready",
   "locked",
@@ -118,6 +121,23 @@ table("a daemon that hangs", [
       expect(daemons(home)).toEqual([pid]);
       expect(await stop.wait()).toMatchObject({ code: 0 });
       expect(isAlive(pid)).toBe(false);
+    },
+  },
+]);
+
+table("an event loop that stands still", [
+  {
+    name: "on its way down",
+    provoked:
+      "SIGTERM to a daemon that stands still once its socket is gone, and no command that waits for it",
+    seen: "its watchdog, a thread of its own, ends it; nothing is left in the way of the next",
+    run: async (home) => {
+      await home.ok(["daemon", "start"], { env: { LOOPR_DEBUG_STICK_AT: "not-listening" } });
+      const pid = home.daemonPid() ?? 0;
+      signal(pid, "SIGTERM");
+      await until(() => !existsSync(join(home.dir, "daemon.sock")), 10_000, "the step to be reached");
+      await until(() => !isAlive(pid), watchdogDeadlineMs, "the watchdog to end it");
+      await expectWhole(home);
     },
   },
 ]);
