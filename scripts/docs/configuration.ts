@@ -19,6 +19,8 @@ const descriptions: Readonly<Record<string, string>> = {
     "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
   "git.target": "The branch to merge onto. Null: the one checked out when the run is created.",
   "git.auto_merge": "Merge as soon as a run is verified, without being asked. `loopr run` merges by itself.",
+  "git.divergence":
+    "What happens when the target moves while a plan runs. `rebase`: the run's branch is rebased onto it and checked again, and loops at work follow between two iterations; where that conflicts or fails, the run goes on where it is. `continue`: the run meets the target at its end. `pause`: the run pauses (exit code 6) until you resume it.",
   "git.author": "Author and committer of Loopr's commits, `Name <email>`. Null: your git identity.",
   levels:
     "`auto`: the plan says which of its specs go straight to code. Or some of `plan,spec,phase,code` and of your own types, ending in one of code (see [loop-types.md](loop-types.md)).",
@@ -37,6 +39,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "limits.tokens":
     "Tokens that a loop may use, with all that is below it: its children draw on them. Null: no bound of its own.",
   "limits.run_usd": "Dollars that a run, all its loops together, may cost. Used up: it pauses.",
+  "limits.retries":
+    "How often a child that has failed or stalled is started afresh, in a new worktree and told why. 0: never.",
   "limits.run_tokens": "Tokens that a run, all its loops together, may use. Null: no bound.",
   "limits.run_minutes":
     "Running minutes of a run: those of all its loops, added up. Null: no bound, beside that of each loop.",

@@ -81,6 +81,9 @@ const eventTexts: Readonly<Record<EventName, string>> = {
   "plan.edited": "A person has stored a new version of the plan that waits.",
   "plan.approved": "A plan was approved.",
   "plan.rejected": "A plan was rejected.",
+  "loop.retried": "A child has failed, and its parent starts it afresh; why it failed.",
+  "target.moved":
+    "The target has moved under a running plan. `outcome`: `rebased` (the run's branch is on top of it), `pause`, or `kept` (the run meets it at its end; `message` says why).",
   "merge.started": "A run is being brought onto its target.",
   "merge.completed": "It is there.",
   "merge.conflict": "It is not: why, and what to do.",

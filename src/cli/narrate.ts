@@ -86,6 +86,12 @@ export class Narrator {
 
   #tellRest(event: KnownEvent): string[] {
     switch (event.event) {
+      case "loop.retried":
+        return [this.#line(event.data.id, `started afresh: ${plainLine(event.data.reason)}`)];
+      case "target.moved": {
+        const { id, branch, message } = event.data;
+        return [this.#line(id, `${plainLine(branch)} has moved on: ${plainLine(message)}`)];
+      }
       case "merge.started":
         return [this.#line(event.data.id, "merging")];
       case "merge.completed": {
@@ -206,6 +212,7 @@ export function waitingText(loop: Pick<Loop, "waiting_for">): string {
     budget: "a bound is reached",
     model: "the model cannot be reached",
     merge: "waiting to be merged",
+    divergence: "the target has moved",
     dependencies: "waiting for other loops",
     resume: "paused by a person",
     person: "waiting for a person",

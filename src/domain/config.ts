@@ -30,6 +30,8 @@ export const Config = z.strictObject({
   git: z.strictObject({
     target: z.nullable(z.string()),
     auto_merge: z.boolean(),
+    /** What happens when the target moves under a running plan. */
+    divergence: z._default(z.enum(["continue", "pause", "rebase"]), "rebase"),
     author: z.nullable(z.string()),
   }),
   levels: z.union([z.literal("auto"), z.string()]),
@@ -53,7 +55,9 @@ export const Config = z.strictObject({
     usd: z.nullable(positive),
     tokens: z.nullable(count),
     run_usd: positive,
-    /** Of all loops of a run together. Stored runs of an older version do not have these. */
+    /** How often a failed child is started afresh. Stored runs of an older version do not have these. */
+    retries: z._default(z.int().check(z.nonnegative()), 1),
+    /** Of all loops of a run together. */
     run_tokens: z._default(z.nullable(count), null),
     run_minutes: z._default(z.nullable(positive), null),
   }),
@@ -117,7 +121,7 @@ export const defaultConfig: Config = {
   validation: { command: null, cwd: ".", timeout: 600, protected: null, new_tests_must_fail_on_base: false },
   protected: { on_change: "refuse" },
   worktree: { setup: null },
-  git: { target: null, auto_merge: false, author: null },
+  git: { target: null, auto_merge: false, divergence: "rebase", author: null },
   levels: "auto",
   plan: { passes: 5 },
   judge: "gate",
@@ -128,6 +132,7 @@ export const defaultConfig: Config = {
     usd: null,
     tokens: null,
     run_usd: 10,
+    retries: 1,
     run_tokens: null,
     run_minutes: null,
   },
@@ -163,6 +168,7 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["worktree.setup", "trusted"],
   ["git.target", "free"],
   ["git.auto_merge", "free"],
+  ["git.divergence", "free"],
   ["git.author", "free"],
   ["levels", "free"],
   ["plan.passes", "free"],
@@ -173,6 +179,7 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["limits.usd", "lower"],
   ["limits.tokens", "lower"],
   ["limits.run_usd", "lower"],
+  ["limits.retries", "lower"],
   ["limits.run_tokens", "lower"],
   ["limits.run_minutes", "lower"],
   ["llm.model", "free"],

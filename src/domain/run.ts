@@ -42,6 +42,8 @@ export const Run = z.object({
   target_branch: z.string(),
   /** The target's commit when the run was created. */
   target_commit: z.string(),
+  /** The target's commit that was last noticed; absent where it has not moved. */
+  target_seen: z.optional(z.string()),
   /** The run's branch; null until it is made. */
   branch: z.nullable(z.string()),
   levels: z.union([z.literal("auto"), z.array(z.string())]),

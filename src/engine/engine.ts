@@ -10,12 +10,15 @@ import { Ledger, type Applied } from "./ledger.ts";
 import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
 import { requireEnded, requireMergeable } from "./refusals.ts";
+import { retried } from "./retry.ts";
 import { Signals } from "./signals.ts";
 import { Spending } from "./spending.ts";
 import type { TaskEnd } from "./task.ts";
 import { Tasks } from "./tasks.ts";
 import { requireUndoable } from "./undo.ts";
 import { Verifier } from "./verify.ts";
+
+const tickMs = 30_000;
 
 export class Engine {
   readonly ledger: Ledger;
@@ -26,20 +29,34 @@ export class Engine {
   readonly signals: Signals;
   readonly #tasks: Tasks;
   readonly #integrator: Integrator;
+  #ticking: NodeJS.Timeout | undefined;
   #stopping = false;
   #held = false;
 
   constructor(options: EngineOptions & { limits: ScheduleLimits }) {
     this.ledger = new Ledger(options.store, options.clock);
     const spending = new Spending(this.ledger, options.clock);
-    this.parts = { ...options, ledger: this.ledger, spending, isHeld: () => this.#held };
+    this.parts = {
+      ...options,
+      ledger: this.ledger,
+      spending,
+      iterationEnded: (rootId) => {
+        this.#integrator.advance(rootId);
+      },
+      isHeld: () => this.#held,
+    };
     this.#limits = options.limits;
     this.verifier = new Verifier(this.parts);
     const wake = () => {
       this.wake();
     };
     this.#tasks = new Tasks(this.parts, { ended: (id, end) => this.#endTask(id, end), gone: wake });
-    this.#integrator = new Integrator(this.parts, wake);
+    this.#integrator = new Integrator(this.parts, {
+      wake,
+      pause: (rootId, failure) => {
+        this.signals.pauseFor(rootId, "divergence", failure);
+      },
+    });
     const core = {
       parts: this.parts,
       ledger: this.ledger,
@@ -76,11 +93,22 @@ export class Engine {
       if (loop.parent_id === null) this.#integrator.advance(loop.id);
     }
     this.wake();
+    this.#ticking = setInterval(() => {
+      this.#tick();
+    }, tickMs).unref();
+  }
+
+  /** For what no event tells of: loops grow older in the queue, and somebody may have moved a target. */
+  #tick(): void {
+    for (const { id, run_state } of this.ledger.all())
+      if (run_state === "executing" || run_state === "planning") this.#integrator.advance(id);
+    this.wake();
   }
 
   /** Running loops are interrupted at once, marked, and resumed by the next daemon. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#ticking);
     const ids = this.#tasks.ids();
     await Promise.all([
       ...ids.map((id) => this.#tasks.stop(id)),
@@ -152,6 +180,10 @@ export class Engine {
       return;
     }
     const event: LoopEvent = end;
+    if (end.kind !== "pause" && (await retried(this.parts, this.#integrator, id, end.failure))) {
+      this.wake();
+      return;
+    }
     if (end.kind !== "pause") await this.#integrator.cleanUp.before(this.ledger.loop(id), event);
     if (!["running", "rebasing"].includes(this.ledger.loop(id).status)) return; // a person was quicker
     this.parts.log.info(`loop ${end.kind}`, {

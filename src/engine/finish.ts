@@ -4,10 +4,12 @@ import { checkRecords, protectedChanged, renderNote } from "../domain/evidence-n
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
+import { quote } from "../lib/shell.ts";
+import { keep } from "./archive.ts";
 import { feedbackOf } from "./verdict.ts";
 import { runCheck } from "./check.ts";
 import { openJournal } from "./journal.ts";
-import { archiveRef, type Parts } from "./parts.ts";
+import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./ports.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -49,13 +51,18 @@ export async function verifyOnTarget(
       kind: "blocked",
       code: "merge_conflict",
       message: `${run.target_branch} has moved on and conflicts with the work in ${replayed.files.join(", ")}`,
-      hint: `the work is on ${run.branch ?? tip}: git rebase ${run.target_branch} ${run.branch ?? tip}, or git merge ${run.branch ?? tip}`,
+      hint: `${mergeByHand(run, tip)}, resolve and commit; then loopr merge ${root.id} sees that it is merged`,
     };
   }
   const feedback = await checkAll(parts, root, workspace, replayed.commits, signal);
   if (feedback !== null) return { kind: "failed_on_target", feedback, tip: replayed.tip, target };
   await moveBranch(parts, root, workspace, replayed.tip, target);
   return { kind: "verified", commit: replayed.tip, target };
+}
+
+function mergeByHand(run: Run, tip: string): string {
+  const git = `git -C ${quote(run.project.root)}`;
+  return `${git} checkout ${quote(run.target_branch)} && ${git} merge ${quote(run.branch ?? tip)}`;
 }
 
 /** Puts the run's branch at its rebased tip; the old tip stays under a ref. */
@@ -69,9 +76,7 @@ export async function moveBranch(
   const { repository } = workspace;
   const run = parts.ledger.run(root.id);
   const old = run.tip ?? run.target_commit;
-  for (let n = 1; !(await repository.updateRef(archiveRef(root.id, n), old, null)); n++) {
-    if ((await repository.resolve(archiveRef(root.id, n))) === old) break;
-  }
+  await keep(repository, root.id, old);
   await repository.updateRef(
     `refs/heads/${run.branch ?? ""}`,
     tip,
@@ -81,7 +86,7 @@ export async function moveBranch(
 }
 
 /** Every commit that will reach the target is checked, the last one last. Null: all passed. */
-async function checkAll(
+export async function checkAll(
   parts: Parts,
   root: Loop,
   workspace: Workspace,

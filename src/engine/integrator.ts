@@ -1,25 +1,33 @@
 // What happens to a run as a whole, one step at a time per run: integration of complete code loops, the
 // final verification, the merge, and the clean-up of worktrees.
-import type { Loop } from "../domain/loop.ts";
+import type { Failure, Loop } from "../domain/loop.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { CleanUp } from "./clean-up.ts";
+import { followTarget } from "./divergence.ts";
 import { integrate } from "./integrate.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import { endRun } from "./run-end.ts";
 import { sendBack } from "./send-back.ts";
 import { undo } from "./undo.ts";
 
+export interface QueueListener {
+  /** Something may start that could not before. */
+  wake(): void;
+  /** The target has moved, and the person wants to be asked. */
+  pause(rootId: string, failure: Failure): void;
+}
+
 export class Integrator {
   readonly #parts: Parts;
-  readonly #wake: () => void;
+  readonly #listener: QueueListener;
   readonly cleanUp: CleanUp;
   readonly #chains = new Map<string, Promise<void>>();
   readonly #abort = new AbortController();
 
-  constructor(parts: Parts, wake: () => void) {
+  constructor(parts: Parts, listener: QueueListener) {
     this.#parts = parts;
     this.cleanUp = new CleanUp(parts);
-    this.#wake = wake;
+    this.#listener = listener;
   }
 
   async stop(): Promise<void> {
@@ -95,6 +103,7 @@ export class Integrator {
   async #step(rootId: string): Promise<void> {
     const { ledger } = this.#parts;
     if (ledger.run(rootId).blocked) return;
+    await this.#follow(rootId);
     // Looked up afresh each time: others complete while one is integrated.
     for (;;) {
       const next = ledger.loopsOf(rootId).find(awaitsIntegration);
@@ -105,10 +114,23 @@ export class Integrator {
     const run = ledger.run(rootId);
     if (root.run_state === "integrating" || (root.run_state === "verified" && run.merge_requested)) {
       await endRun(this.#parts, this.cleanUp, rootId, this.#abort.signal);
-      this.#wake(); // it may have sent work back
+      this.#listener.wake(); // it may have sent work back
     }
     if (ledger.run(rootId).undo?.state === "requested") await this.#undo(rootId);
     await this.cleanUp.ifSettled(rootId);
+  }
+
+  /** The target may have moved under the run. */
+  async #follow(rootId: string): Promise<void> {
+    const followed = await followTarget(this.#parts, rootId, this.#abort.signal);
+    if (followed === "rebased") this.#tellSiblings(rootId);
+    if (followed !== "pause") return;
+    const { target_branch } = this.#parts.ledger.run(rootId);
+    this.#listener.pause(rootId, {
+      code: "target_moved",
+      message: `${target_branch} has moved on while the run was at work (git.divergence: pause)`,
+      hint: `git log ${target_branch} shows it; loopr resume ${rootId} goes on, and is rebased at its end; loopr cancel ${rootId} ends the run`,
+    });
   }
 
   async #undo(rootId: string): Promise<void> {
@@ -146,7 +168,7 @@ export class Integrator {
     const result = await integrate(this.#parts, loop, workspace, this.#abort.signal);
     if (result.kind === "sent_back") {
       await sendBack(this.#parts, loopId, workspace, result);
-      this.#wake();
+      this.#listener.wake();
       return;
     }
     const { context } = ledger.loop(loopId);
@@ -157,7 +179,7 @@ export class Integrator {
     );
     this.#tellSiblings(loop.root_id);
     await this.cleanUp.of([loop]);
-    this.#wake();
+    this.#listener.wake();
   }
 
   /** Loops that have begun on an older state of the run's branch rebase at their next safe point. */

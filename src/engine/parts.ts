@@ -34,6 +34,8 @@ export interface EngineOptions {
 export interface Parts extends EngineOptions {
   ledger: Ledger;
   spending: Spending;
+  /** An iteration of the run has ended, and its loop goes on: a moment to look whether the target has moved. */
+  iterationEnded(rootId: string): void;
   /** The daemon is about to be replaced: no further iteration begins. */
   isHeld(): boolean;
 }

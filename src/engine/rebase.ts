@@ -1,7 +1,8 @@
 // A loop at work is put on the run's branch as it is now, between two of its iterations, so that it goes on with
 // what others have integrated meanwhile. A conflict is feedback, not a failure.
+import { keep } from "./archive.ts";
 import { conflictFeedback } from "./send-back.ts";
-import { archiveRef, loopRef, type Parts } from "./parts.ts";
+import { loopRef, type Parts } from "./parts.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Does what was asked for, if it was: a safe point of the loop. May be repeated after a crash. */
@@ -55,9 +56,7 @@ async function replayed(
     await repository.updateRef(loopRef(id), result.tip, work);
     return { checkpoint: result.tip, feedback: null };
   }
-  for (let n = 1; !(await repository.updateRef(archiveRef(id, n), work, null)); n++) {
-    if ((await repository.resolve(archiveRef(id, n))) === work) break;
-  }
+  await keep(repository, id, work);
   const feedback = await conflictFeedback(repository, result, { base, work });
   await repository.updateRef(loopRef(id), onto, work);
   return { checkpoint: onto, feedback };

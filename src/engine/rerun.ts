@@ -3,7 +3,8 @@
 import type { Loop } from "../domain/loop.ts";
 import type { Intent } from "../domain/run.ts";
 import type { Core } from "./core.ts";
-import { archiveRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
+import { archiveWork, keep } from "./archive.ts";
+import { openWorkspace, type Parts } from "./parts.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Does what an intent to invalidate asks for. Called by the run's queue, so that nothing is integrated meanwhile. */
@@ -18,7 +19,7 @@ export async function invalidate(core: Core, intent: Intent): Promise<void> {
       const workspace = await openWorkspace(parts, run);
       await takeOut(parts, loop.root_id, workspace, gone);
       await integrator.cleanUp.of([loop, ...below]);
-      await archive(loop, workspace);
+      await archiveWork(workspace.repository, loop);
     }
     runAgain(core, ledger.loop(id), intent);
   }
@@ -55,9 +56,7 @@ async function takeOut(
   if (first < 0) return;
   const kept = commits.slice(0, first);
   const newTip = kept.at(-1)?.commit ?? run.target_commit;
-  for (let n = 1; !(await repository.updateRef(archiveRef(rootId, n), tip, null)); n++) {
-    if ((await repository.resolve(archiveRef(rootId, n))) === tip) break;
-  }
+  await keep(repository, rootId, tip);
   const branch = `refs/heads/${run.branch ?? ""}`;
   await repository.updateRef(branch, newTip, await repository.resolve(branch));
   const stay = new Set(kept.map(({ message }) => loopOf(message)));
@@ -71,16 +70,6 @@ async function takeOut(
 
 function loopOf(message: string): string {
   return /^Loopr-Loop: (\S+)$/m.exec(message)?.[1] ?? "";
-}
-
-/** The loop's own commits stay under another ref, and it begins anew. */
-async function archive(loop: Loop, { repository }: Workspace): Promise<void> {
-  const work = await repository.resolve(loopRef(loop.id));
-  if (work === null) return;
-  for (let n = 1; !(await repository.updateRef(archiveRef(loop.id, n), work, null)); n++) {
-    if ((await repository.resolve(archiveRef(loop.id, n))) === work) break;
-  }
-  await repository.deleteRef(loopRef(loop.id));
 }
 
 /** Pending again, and the intent carried out as far as this loop goes: in one transaction. */

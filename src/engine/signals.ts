@@ -2,7 +2,7 @@
 // an intent before anything is done about it, and forgotten when all of it is done, so that a daemon that dies in
 // between has its successor do the rest.
 import { selectLoops, type Term } from "../domain/selector.ts";
-import type { Loop, LoopStatus } from "../domain/loop.ts";
+import type { Failure, Loop, LoopStatus } from "../domain/loop.ts";
 import type { Intent, Run } from "../domain/run.ts";
 import type { Signal } from "../domain/signal.ts";
 import type { LoopEvent } from "../domain/transition.ts";
@@ -183,6 +183,16 @@ export class Signals {
     return roots.flatMap(({ id }) =>
       (this.#core.ledger.run(id).intents ?? []).map((intent): [string, Intent] => [id, intent]),
     );
+  }
+
+  /** Pauses what is at work in a run, for a reason that is not a person's. */
+  pauseFor(rootId: string, waitingFor: string, failure: Failure): void {
+    const { ledger, tasks } = this.#core;
+    for (const { id, status } of ledger.loopsOf(rootId).toReversed()) {
+      if (!["pending", "running", "rebasing"].includes(status)) continue;
+      ledger.apply(id, { kind: "pause", waitingFor, failure });
+      void tasks.stop(id);
+    }
   }
 
   /** Raises what bounds a loop; see `raiseBounds`. */

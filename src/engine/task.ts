@@ -174,6 +174,7 @@ async function iterations(
     const stalled = noteFailure(parts, id, iteration, end);
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
     if (stalled) return { kind: "stall", failure: stalled };
+    parts.iterationEnded(loop.root_id);
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import type { Repository } from "../engine/ports.ts";
 import { createGit } from "./git.ts";
-import { quote } from "./target.ts";
+import { quote } from "../lib/shell.ts";
 
 /** `expect.stringContaining` without its `any`. */
 const containing = (text: string): unknown => expect.stringContaining(text);

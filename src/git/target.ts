@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { TargetBlocked } from "../engine/ports.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { quote } from "../lib/shell.ts";
 import {
   checkouts,
   gitInCheckout,
@@ -231,11 +232,6 @@ function mergeCommand(checkout: Checkout, commit: string): string {
 
 function statusCommand(checkout: Checkout): string {
   return `git -C ${quote(checkout.path)} status`;
-}
-
-/** A word for a POSIX shell. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) && !word.startsWith("-") ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function listed(names: readonly string[]): string {

@@ -78,6 +78,16 @@ describe("the target, while a run works, is", () => {
         expect(repo.git("log", "-1", "--format=%s", "main")).toBe("Servus");
         expect(repo.git("show", `${String(json(result)["branch"])}:greet.sh`)).toBe(goodGreet.trim());
         expect(leftWorktrees(home, repo)).toEqual([]);
+
+        // The hint is what to run, word for word.
+        const { hint } = json(result)["failure"] as { hint: string };
+        const command = hint.slice(0, hint.indexOf(", resolve and commit"));
+        const merged = await home.exec("sh", ["-c", command]);
+        expect(merged.stdout).toContain("CONFLICT (content): Merge conflict in greet.sh");
+        repo.write("greet.sh", goodGreet);
+        repo.git("commit", "-qam", "Both");
+        expect(await loopr(["merge", String(json(result)["id"])])).toMatchObject({ code: 0 });
+        expect(repo.git("log", "-1", "--format=%s", "main")).toBe("Both");
       },
     );
   });

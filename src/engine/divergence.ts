@@ -1,0 +1,67 @@
+// The target moves under a running plan: noticed at the end of iterations and integrations and by a slow tick, told,
+// and answered as `git.divergence` says.
+import type { Loop } from "../domain/loop.ts";
+import type { Run } from "../domain/run.ts";
+import { checkAll, moveBranch } from "./finish.ts";
+import { openWorkspace, type Parts } from "./parts.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What came of it: `kept` goes on where it is, and meets the target at the end of the run. */
+export type Followed = "unmoved" | "kept" | "rebased" | "pause";
+
+/** Called by the run's queue, so that its branch is nobody else's meanwhile. May be repeated after a crash. */
+export async function followTarget(parts: Parts, rootId: string, signal: AbortSignal): Promise<Followed> {
+  const { ledger } = parts;
+  const run = ledger.run(rootId);
+  if (run.branch === null || !hasWorkLeft(ledger.loopsOf(rootId))) return "unmoved";
+  const workspace = await openWorkspace(parts, run);
+  const target = await workspace.repository.resolve(`refs/heads/${run.target_branch}`);
+  const known = run.target_seen ?? run.target_commit;
+  if (target === null || target === known || target === run.target_commit) return "unmoved";
+  const { divergence } = run.config.git;
+  const { outcome, message } =
+    divergence === "rebase"
+      ? await rebaseRun(parts, run, workspace, target, signal)
+      : divergence === "pause"
+        ? { outcome: "pause" as const, message: "the run is paused" }
+        : { outcome: "kept" as const, message: "the run goes on, and is rebased at its end" };
+  const data = { id: rootId, branch: run.target_branch, from: known, to: target, outcome, message };
+  ledger.update(
+    rootId,
+    {},
+    {
+      run: { target_seen: target },
+      change: { events: [{ event: "target.moved", loop_id: rootId, root_id: rootId, data }] },
+    },
+  );
+  return outcome;
+}
+
+/** When all loops are done, the end of the run meets the target itself. */
+function hasWorkLeft(loops: readonly Loop[]): boolean {
+  return loops.some(({ status }) => !["complete", "cancelled", "invalidated"].includes(status));
+}
+
+async function rebaseRun(
+  parts: Parts,
+  run: Run,
+  workspace: Workspace,
+  target: string,
+  signal: AbortSignal,
+): Promise<{ outcome: "kept" | "rebased"; message: string }> {
+  const root = parts.ledger.loop(run.id);
+  const tip = run.tip ?? run.target_commit;
+  const replayed = await workspace.repository.replay({ base: run.target_commit, tip, onto: target });
+  if (replayed.kind === "conflict") {
+    const files = replayed.files.join(", ");
+    return {
+      outcome: "kept",
+      message: `the run's work conflicts with it in ${files}, and stays where it is`,
+    };
+  }
+  const feedback = await checkAll(parts, root, workspace, replayed.commits, signal);
+  if (feedback !== null)
+    return { outcome: "kept", message: "the run's work fails its check on top of it, and stays where it is" };
+  await moveBranch(parts, root, workspace, replayed.tip, target);
+  return { outcome: "rebased", message: "the run's branch is rebased onto it" };
+}

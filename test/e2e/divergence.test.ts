@@ -1,0 +1,194 @@
+// The target moves under a running plan, and children fail: what the run does about it by itself.
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../support/harness.ts";
+import { text, tool, type Handler, type RecordedRequest } from "../support/model-server.ts";
+import { json, withRuns, type RunBed } from "../support/runs.ts";
+import { wire } from "../support/wire.ts";
+
+const files = { "a.txt": "a\n", "b.txt": "b\n", "test.sh": "! grep -q broken *.txt\n" };
+const run = ["run", "--check", "sh test.sh", "--levels", "plan,code", "Louder", "--yes", "--json"];
+const specs = (...names: string[]) =>
+  tool("create_plan", {
+    title: "Louder",
+    summary: "Louder.",
+    specs: names.map((name) => ({
+      name,
+      description: `Make ${name}.txt loud`,
+      depends_on: [],
+      level: "code",
+    })),
+  });
+const write = (name: string, content: string) => tool("write_file", { path: `${name}.txt`, content });
+const letterOf = (request: RecordedRequest) => /<task>\nMake (\w)\.txt/.exec(request.prompt)?.[1] ?? "?";
+
+function configure({ home }: RunBed, yml: string): void {
+  const directory = join(home.userHome, ".config", "loopr");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "loopr.yml"), yml);
+}
+
+interface Told {
+  event: string;
+  data: Record<string, unknown>;
+}
+
+describe("the target moves while loops are at work", () => {
+  /** b works until `done`; what happens in between `meanwhile` does in its first iteration. */
+  const handlerOf = (
+    meanwhile: () => Promise<void> | void,
+    done: () => Promise<boolean> | boolean,
+  ): Handler => {
+    let moved = false;
+    return async (request) => {
+      if (request.tools.includes("create_plan"))
+        return request.turn === 0 ? [specs("a", "b")] : [text("Done.")];
+      const letter = letterOf(request);
+      if (request.turn > 0) return [text("Done.")];
+      if (letter === "a") return [write("a", "A\n")];
+      if (!moved) {
+        moved = true;
+        await meanwhile();
+        return [write("b", "broken\n")];
+      }
+      return [write("b", (await done()) ? "B\n" : `broken ${Math.random()}\n`)];
+    };
+  };
+  const move = (repo: RunBed["repo"]) => {
+    repo.write("other.txt", "meanwhile\n");
+    repo.git("add", "-A");
+    repo.git("commit", "-qm", "Meanwhile");
+  };
+  const subjects = (repo: RunBed["repo"], of: string) => repo.git("log", "--format=%s", of).split("\n");
+
+  test("rebase, the default: the run's branch follows at once, checked there, and the loop at work with it", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    const follows = () => {
+      const { repo } = bed.current ?? {};
+      return repo ? subjects(repo, "--branches=loopr/*").includes("Meanwhile") : false;
+    };
+    const integrated = () =>
+      subjects(bed.current?.repo as RunBed["repo"], "--branches=loopr/*").includes("a");
+    const handler = handlerOf(async () => {
+      await until(integrated, 20_000, "a to be integrated");
+      if (bed.current) move(bed.current.repo);
+    }, follows);
+    await withRuns(
+      handler,
+      async (runs) => {
+        bed.current = runs;
+        const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+        const result = await client.wait(45_000);
+        expect(result.code).toBe(0);
+        expect(subjects(runs.repo, "main")).toEqual(["b", "a", "Meanwhile", "First"]);
+        const checks = (JSON.parse(result.stdout) as { checks: { stage: string; passed: boolean }[] }).checks;
+        expect(checks.filter(({ stage }) => stage === "final")).toMatchObject([{ passed: true }]);
+        const moved = runs.repo.git("rev-parse", "main~2");
+        const told = await storedEvents(runs, "target.moved");
+        expect(told).toMatchObject([{ branch: "main", to: moved, outcome: "rebased" }]);
+      },
+      { files },
+    );
+  });
+
+  test("pause: exit 6 and why; resumed it goes on and is rebased at its end", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    let moved = false;
+    const handler = handlerOf(
+      () => {
+        if (bed.current) move(bed.current.repo);
+        moved = true;
+      },
+      () => moved,
+    );
+    await withRuns(
+      handler,
+      async (runs) => {
+        bed.current = runs;
+        configure(runs, "git: { divergence: pause }\n");
+        const result = await runs.loopr(run);
+        expect(result.code).toBe(6);
+        const id = String(json(result)["id"]);
+        const loops = json(await runs.loopr(["list", "--json"]))["loops"] as Record<string, unknown>[];
+        const paused = loops.find(({ status }) => status === "paused");
+        expect(paused).toMatchObject({ waiting_for: "divergence", failure: { code: "target_moved" } });
+        expect(await runs.loopr(["resume", id])).toMatchObject({ code: 0 });
+        expect(await runs.loopr(["watch", id])).toMatchObject({ code: 0 });
+        expect(subjects(runs.repo, "main").slice(2)).toEqual(["Meanwhile", "First"]);
+      },
+      { files },
+    );
+  });
+
+  test("continue: told, and met at the end", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    const handler = handlerOf(
+      () => {
+        if (bed.current) move(bed.current.repo);
+      },
+      async () => {
+        return bed.current !== null && (await storedEvents(bed.current, "target.moved")).length > 0;
+      },
+    );
+    await withRuns(
+      handler,
+      async (runs) => {
+        bed.current = runs;
+        configure(runs, "git: { divergence: continue }\n");
+        expect(await runs.loopr(run)).toMatchObject({ code: 0 });
+        expect(await storedEvents(runs, "target.moved")).toMatchObject([{ outcome: "kept" }]);
+        expect(subjects(runs.repo, "main").slice(2)).toEqual(["Meanwhile", "First"]);
+      },
+      { files },
+    );
+  });
+});
+
+/** The data of the stored events of a name, of the only run there is. */
+async function storedEvents(bed: RunBed, name: string): Promise<Record<string, unknown>[]> {
+  const { loops } = json(await bed.loopr(["list", "--json"])) as { loops: { id: string; root_id: string }[] };
+  const root = loops[0]?.root_id ?? "";
+  const socket = await wire(String(json(await bed.loopr(["daemon", "status", "--json"]))["socket"]));
+  const { result } = await socket.call("loop.events", { id: root });
+  socket.close();
+  return (result as { events: Told[] }).events.filter(({ event }) => event === name).map(({ data }) => data);
+}
+
+test("a child that fails is started afresh by its parent, told why, in a new worktree; once", async () => {
+  const prompts: string[] = [];
+  const seen: string[] = [];
+  const handler: Handler = (request) => {
+    if (request.tools.includes("create_plan")) return request.turn === 0 ? [specs("a")] : [text("Done.")];
+    if (request.turn === 0) prompts.push(request.prompt);
+    const afresh = request.prompt.includes("You start afresh");
+    if (afresh && request.turn === 0) return [tool("run_command", { command: "cat a.txt; ls" })];
+    if (afresh && request.turn === 1) {
+      seen.push(request.results[0]?.content ?? "");
+      return [write("a", "A\n")];
+    }
+    return request.turn === 0 ? [write("a", "broken\n"), write("litter", "x\n")] : [text("Done.")];
+  };
+  await withRuns(
+    handler,
+    async (bed) => {
+      const { repo, loopr } = bed;
+      const result = await loopr([...run, "--max-iterations", "1"]);
+      expect(result).toMatchObject({ code: 0 });
+      expect(prompts).toHaveLength(2);
+      expect(prompts[1]).toContain("1 iterations were not enough");
+      expect(seen[0]).toStartWith("exit code 0\na\n");
+      expect(seen[0]).not.toContain("litter");
+      expect(await storedEvents(bed, "loop.retried")).toMatchObject([{ retry: 1 }]);
+      const id = `${String(json(result)["id"])}-001`;
+      expect(repo.git("show", `refs/loopr/archive/${id}/1:a.txt`)).toBe("broken");
+
+      configure(bed, "limits: { retries: 0 }\n");
+      repo.write("a.txt", "a\n");
+      repo.git("commit", "-qam", "Back");
+      expect(await loopr([...run, "--max-iterations", "1"])).toMatchObject({ code: 1 });
+      expect(prompts).toHaveLength(3);
+    },
+    { files },
+  );
+});
