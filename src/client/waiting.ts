@@ -1,9 +1,9 @@
 // Why a process that lives does not answer, as far as the kernel tells.
 import { readFileSync } from "node:fs";
 
-/** For people; null where nothing is known. Looks only. */
-export function whatItWaitsOn(pid: number): string | null {
-  const stat = read(`/proc/${pid}/stat`);
+/** For people; null where nothing is known. Looks only. `proc`: where the kernel tells of processes. */
+export function whatItWaitsOn(pid: number, proc = "/proc"): string | null {
+  const stat = read(`${proc}/${pid}/stat`);
   const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
   switch (state) {
     case "T":
@@ -11,7 +11,7 @@ export function whatItWaitsOn(pid: number): string | null {
     case "t":
       return "a debugger has stopped it";
     case "D": {
-      const where = read(`/proc/${pid}/wchan`).trim();
+      const where = read(`${proc}/${pid}/wchan`).trim();
       const place = where === "" || where === "0" ? "" : ` (${where})`;
       return `the kernel${place}: a disk or a network file system that does not answer, perhaps`;
     }

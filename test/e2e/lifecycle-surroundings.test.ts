@@ -72,6 +72,59 @@ table("what is on disk", [
     },
   },
   {
+    name: "a disk that is nearly full",
+    provoked: "a small tmpfs",
+    seen: "doctor warns, with the space that is left and what to do; everything works",
+    root: true,
+    run: async (home) => {
+      const doctored = "$L doctor > $D/../doctor; $L daemon start || exit 1; $L daemon stop";
+      expect(await mounted(home, "size=300m", doctored)).toMatchObject({ code: 0 });
+      expect(readFileSync(join(home.userHome, "doctor"), "utf8")).toMatch(
+        /^warn +disk space +\d+ MB free\n +→ free some space/m,
+      );
+    },
+  },
+  {
+    name: "a file system that becomes read-only under the daemon",
+    provoked: "an ext4 of its own whose driver reports an error",
+    seen: "the daemon answers, says what it could not store, and stops; a start says why it cannot",
+    root: true,
+    run: async (home) => {
+      const repository = home.repository();
+      const disk = join(home.root, "disk");
+      mkdirSync(home.dir, { recursive: true, mode: 0o700 });
+      const script = `
+        truncate -s 64M '${disk}' && mkfs.ext4 -q -F '${disk}' || exit 99
+        mount -o loop,errors=remount-ro '${disk}' '${home.dir}' && chmod 700 '${home.dir}' || exit 99
+        device=$(basename $(findmnt -no SOURCE '${home.dir}'))
+        [ -w /sys/fs/ext4/$device/trigger_fs_error ] || exit 99
+        L='${program}'
+        $L daemon start || exit 1
+        $L plan --check true First || exit 2
+        echo 1 > /sys/fs/ext4/$device/trigger_fs_error
+        touch '${home.dir}/x' 2>/dev/null && exit 98
+        $L list --all-projects || exit 3
+        $L daemon status || exit 4
+        $L plan --check true Second; [ $? -eq 1 ] || exit 5
+        $L list --all-projects --json || exit 6
+        $L daemon stop || exit 7
+        $L daemon start; [ $? -eq 4 ] || exit 8`;
+      const env = { ANTHROPIC_API_KEY: "sk", ANTHROPIC_BASE_URL: "http://127.0.0.1:1" };
+      const options = { cwd: repository.dir, env, deadlineMs: 45_000 };
+      const result = await home.exec("unshare", ["-m", "sh", "-c", script], options);
+      if (result.code === 99) {
+        console.error(`SKIPPED: no ext4 can be mounted here: ${result.stderr}`);
+        return;
+      }
+      expect([result.code, result.stderr]).toEqual([0, expect.any(String) as string]);
+      expect(result.stderr).toMatch(/^error: The store \S+loopr\.db failed: /m);
+      expect(result.stderr).toMatch(/^error: .*the file system is read-only\n {2}hint: set LOOPR_HOME/m);
+      const listed = result.stdout.split("\n").find((line) => line.startsWith("{")) ?? "";
+      const { loops } = JSON.parse(listed) as { loops: { title: string }[] };
+      expect(loops).toHaveLength(1);
+    },
+  },
+  {
     name: "a file system that becomes read-only",
     provoked: "remounted between a stop and a start",
     seen: "start and doctor say so; status and stop work; writable again, it starts",
