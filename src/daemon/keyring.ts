@@ -5,7 +5,7 @@ import { EventEmitter, once } from "node:events";
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
-import { fingerprint } from "../llm/models.ts";
+import { fingerprint } from "../llm/fingerprint.ts";
 
 export interface Key {
   provider: "anthropic";

@@ -12,7 +12,6 @@ import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { ownProgram } from "../lib/self.ts";
 import { CallLimiter } from "../llm/limiter.ts";
-import { createModel } from "../llm/models.ts";
 import { defaultDeny } from "../sandbox/deny.ts";
 import { sweepOrphanJobs } from "../sandbox/orphans.ts";
 import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
@@ -105,6 +104,8 @@ export function createServices(options: ServiceOptions): Services {
       );
       if (run.credentials !== null && key === null) return null;
       const name = run.credentials?.fingerprint ?? run.id;
+      // Loaded with the first run, not with the daemon, which is up the sooner.
+      const { createModel } = await import("../llm/models.ts");
       const cacheKey = `${name}:${run.credentials?.base_url ?? run.config.llm.script ?? ""}`;
       const model =
         models.get(cacheKey) ??

@@ -1,5 +1,4 @@
 // Makes the model of a run from its configuration and the key that pays for it.
-import { createHash } from "node:crypto";
 import type { Model } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
 import { anthropicModel } from "./anthropic.ts";
@@ -53,9 +52,4 @@ export function createModel(options: ModelOptions): Model {
     time,
     random: options.random ?? Math.random,
   });
-}
-
-/** Tells keys apart without holding one: 16 hex digits of a salted SHA-256. The salt is the daemon's own. */
-export function fingerprint(key: string, salt: string): string {
-  return createHash("sha256").update(salt).update("\0").update(key).digest("hex").slice(0, 16);
 }
