@@ -91,6 +91,11 @@ const descriptions: Readonly<Record<string, string>> = {
   "daemon.idle_exit_minutes":
     "Minutes without a client and without work after which the daemon ends. The next command starts it again. Null: it stays.",
   "daemon.clients_max": "Clients that may be connected at a time.",
+  "records.keep_days":
+    "Days for which the records of an ended run's iterations (prompts, conversations, logs) are kept. What is stored of the run beside them stays, and so do its branch and commits. Read when the daemon starts, as all of `records`.",
+  "records.max_mb":
+    "Megabytes that all records together may take. Beyond that those of the runs that ended first go, never those of a run that has not ended.",
+  "records.keep_runs": "How many of the runs that ended last keep their records in any case.",
   "env.set": "Variables that tools and checks get.",
 };
 

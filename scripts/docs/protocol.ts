@@ -78,6 +78,7 @@ const eventTexts: Readonly<Record<EventName, string>> = {
   "loop.artifact": "A plan, spec or phase has been handed in.",
   "loop.recovered": "A loop goes on after a crash.",
   "plan.awaiting_approval": "A plan waits at the gate.",
+  "records.pruned": "The iteration records of an ended run were removed, as the configuration says.",
   "plan.edited": "A person has stored a new version of the plan that waits.",
   "plan.approved": "A plan was approved.",
   "plan.rejected": "A plan was rejected.",

@@ -98,6 +98,13 @@ export class Narrator {
         const branch = plainLine(event.data.branch);
         return [this.#line(event.data.id, `merged onto ${branch} as ${shortCommit(event.data.commit)}`)];
       }
+      case "records.pruned":
+        return [
+          this.#line(
+            event.data.id,
+            `its records of ${count(event.data.iterations, "iteration")} were removed`,
+          ),
+        ];
       case "undo.completed":
         return [this.#line(event.data.id, `undone by ${shortCommit(event.data.commit)}`)];
       case "undo.blocked":

@@ -178,6 +178,7 @@ function iterationLine(record: IterationRecord, style: Style, endMs: number): st
     money(record.cost_usd),
     ...(record.model_retries ? [`${record.model_retries} model retries`] : []),
     ...(record.commit ? [`commit ${shortCommit(record.commit)}`] : []),
+    ...(record.pruned_at ? ["its record was removed"] : []),
     ...(record.diffstat ? [plainLine(record.diffstat)] : []),
   ];
   return `  ${record.iteration}. ${pass}${paint(style, look.paint, look.text)}${layer}: ${facts.join(", ")}`;

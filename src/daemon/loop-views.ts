@@ -83,6 +83,13 @@ export async function outputOf(
   const records = needs.store.iterations(loop.id);
   const record = iteration === null ? records.at(-1) : iterationIn(records, loop, iteration);
   if (!record) return { output: "", truncated: false };
+  if (record.pruned_at != null) {
+    throw new LooprError(
+      "records_pruned",
+      `the records of ${loop.id} were removed on ${new Date(record.pruned_at).toISOString().slice(0, 10)}`,
+      "records.keep_days and records.max_mb in your configuration say how long they are kept",
+    );
+  }
   return tail(join(record.directory, "output.log"));
 }
 

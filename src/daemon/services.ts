@@ -22,6 +22,7 @@ import { Notifier } from "./notifier.ts";
 import { drainHandler } from "./drain.ts";
 import { loopHandlers } from "./loop-handlers.ts";
 import type { EphemeralEvent, Services } from "./ports.ts";
+import { Retention } from "./retention.ts";
 import { createRunnerHost } from "./runner-host.ts";
 import { countingJobs } from "./tool-counts.ts";
 
@@ -128,6 +129,15 @@ export function createServices(options: ServiceOptions): Services {
     notifier.heard(events);
   });
 
+  const retention = new Retention({
+    ledger: engine.ledger,
+    store,
+    projectDir: (hash) => join(dataDir, "projects", hash),
+    limits: config.records,
+    now: Date.now,
+    log,
+  });
+
   return {
     handlers: {
       "daemon.drain": drainHandler(engine),
@@ -181,6 +191,7 @@ export function createServices(options: ServiceOptions): Services {
     },
     start: () => {
       engine.start();
+      retention.start();
     },
     onClientCredentials: (credentials) => {
       if (!credentials.anthropic?.api_key) return;
@@ -192,6 +203,7 @@ export function createServices(options: ServiceOptions): Services {
       engine.signals.credentialsArrived((run) => keyring.keyOf(run) !== null);
     },
     stop: async () => {
+      await retention.stop();
       await engine.stop();
       await jobs.stop();
       notifier.stop();

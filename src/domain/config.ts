@@ -14,6 +14,7 @@ const notify = { command: null, on: [...noticeKinds] };
 const tui = { glyphs: "auto", bell: false } as const;
 const log = { level: "info", megabytes: 10, files: 3 } as const;
 const daemon = { idle_exit_minutes: null, clients_max: 256 };
+const records = { keep_days: 90, max_mb: 2048, keep_runs: 20 };
 
 export const Config = z.strictObject({
   validation: z.strictObject({
@@ -114,6 +115,14 @@ export const Config = z.strictObject({
     log,
   ),
   daemon: z._default(z.strictObject({ idle_exit_minutes: z.nullable(positive), clients_max: count }), daemon),
+  records: z._default(
+    z.strictObject({
+      keep_days: positive,
+      max_mb: positive,
+      keep_runs: z.int().check(z.nonnegative()),
+    }),
+    records,
+  ),
 });
 export type Config = z.infer<typeof Config>;
 
@@ -152,6 +161,7 @@ export const defaultConfig: Config = {
   tui,
   log,
   daemon,
+  records,
 };
 
 /**

@@ -78,6 +78,8 @@ export const IterationRecord = z.object({
   judgements: z.optional(z.array(Judgement)),
   /** What the person decided about it at the gate. */
   decision: z.optional(z.enum(["approved", "rejected", "sent_back"])),
+  /** When the directory was removed (`records` in the configuration); null or absent while it is there. */
+  pruned_at: z.optional(z.nullable(z.number())),
   /** Directory with prompt.md, conversation.jsonl and validation.log. */
   directory: z.string(),
 });

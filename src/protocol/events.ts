@@ -22,6 +22,7 @@ export const events = {
   "loop.artifact": z.object({ id: z.string(), path: z.string() }),
   "loop.recovered": z.object({ id: z.string(), from_status: z.string(), to_status: z.string() }),
   "plan.awaiting_approval": z.object({ id: z.string(), content: z.string(), specs: z.array(PlanSpec) }),
+  "records.pruned": z.object({ id: z.string(), bytes: z.number(), iterations: z.number() }),
   "plan.edited": z.object({ id: z.string(), version: z.number() }),
   "plan.approved": z.object({ id: z.string(), specs_spawned: z.number() }),
   "plan.rejected": z.object({ id: z.string(), reason: z.string() }),
