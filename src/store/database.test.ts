@@ -1,6 +1,6 @@
 // The file: modes, versions, foreign and damaged files, other processes, kill -9.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -124,6 +124,38 @@ test("a migration that fails leaves the older version whole", () => {
   const db = new DatabaseSync(path);
   expect(db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'half'").get()?.["n"]).toBe(0);
   db.close();
+});
+
+test("killed with -9 before, between and after a migration's steps: the old version whole, or the new one", () => {
+  const script = join(directory, "migrate.ts");
+  const here = new URL(".", import.meta.url).pathname;
+  const added = ["CREATE TABLE one (a)", "ALTER TABLE runs ADD COLUMN note TEXT", "CREATE TABLE two (a)"];
+  const next = [...migrations, ...added];
+  writeFileSync(
+    script,
+    `import { openDatabase } from ${JSON.stringify(join(here, "database.ts"))};
+     openDatabase(${JSON.stringify(path)}, 1 << 30, ${JSON.stringify(next)}).close();`,
+  );
+  filled(3);
+  const original = readFileSync(path);
+  for (let killAt = 1; killAt <= added.length + 2; killAt++) {
+    for (const name of readdirSync(directory).filter((one) => one.startsWith("loopr.db")))
+      rmSync(join(directory, name));
+    writeFileSync(path, original);
+    const env = { ...process.env, LOOPR_DEBUG_KILL_AT: String(killAt) };
+    const { signal, status } = spawnSync(process.execPath, [script], { env });
+    const wasKilled = killAt <= added.length + 1;
+    expect([killAt, signal, status]).toEqual(wasKilled ? [killAt, "SIGKILL", null] : [killAt, null, 0]);
+    if (wasKilled) {
+      const store = openStore(path);
+      expect(store.loops()).toHaveLength(3);
+      store.close();
+    }
+    const db = openDatabase(path, 1 << 30, next);
+    expect(db.prepare("PRAGMA user_version").get()?.["user_version"]).toBe(next.length);
+    expect(db.prepare("SELECT count(*) AS n FROM loops").get()?.["n"]).toBe(3);
+    db.close();
+  }
 });
 
 test.each([

@@ -1,6 +1,7 @@
 // The tables, and how an older file becomes a newer one. Migrations go forward only: an entry that was
 // released is never edited, a change is a new entry at the end.
 import type { DatabaseSync } from "node:sqlite";
+import { killPoint } from "../lib/kill-point.ts";
 
 /** `PRAGMA application_id` of a Loopr store: "Lopr" in ASCII. Tells our file from any other SQLite file. */
 export const applicationId = 0x4c6f7072;
@@ -85,7 +86,11 @@ export function migrate(db: DatabaseSync, from: number, steps: readonly string[]
   if (from === steps.length) return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    for (const step of steps.slice(from)) db.exec(step);
+    for (const step of steps.slice(from)) {
+      killPoint();
+      db.exec(step);
+    }
+    killPoint();
     db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${steps.length}`);
     db.exec("COMMIT");
   } catch (error) {
