@@ -218,6 +218,7 @@ export function waitingText(loop: Pick<Loop, "waiting_for">): string {
     credentials: "waiting for credentials",
     budget: "a bound is reached",
     model: "the model cannot be reached",
+    disk: "waiting for room on the disk",
     merge: "waiting to be merged",
     divergence: "the target has moved",
     dependencies: "waiting for other loops",

@@ -76,7 +76,8 @@ export class CleanUp {
     if (run.branch === null || run.tip !== run.target_commit || workspace === null) return;
     const ref = `refs/heads/${run.branch}`;
     if ((await workspace.repository.resolve(ref)) !== run.tip) return;
-    await workspace.repository.deleteRef(ref);
+    // Forgotten first: a branch that is left over says little, one that is missed stops the run.
     this.#parts.ledger.updateRun(rootId, { branch: null }, { branch: null });
+    await workspace.repository.deleteRef(ref);
   }
 }

@@ -9,6 +9,7 @@ import { Gate } from "./gate.ts";
 import { Ledger, type Applied } from "./ledger.ts";
 import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
+import { NoRoom, noRoom, roomOnDisk } from "./no-room.ts";
 import { requireEnded, requireMergeable } from "./refusals.ts";
 import { retried } from "./retry.ts";
 import { Signals } from "./signals.ts";
@@ -30,6 +31,7 @@ export class Engine {
   readonly #tasks: Tasks;
   readonly #integrator: Integrator;
   #ticking: NodeJS.Timeout | undefined;
+  readonly #noRoom: NoRoom;
   #stopping = false;
   #held = false;
 
@@ -50,11 +52,18 @@ export class Engine {
     const wake = () => {
       this.wake();
     };
-    this.#tasks = new Tasks(this.parts, { ended: (id, end) => this.#endTask(id, end), gone: wake });
+    this.#tasks = new Tasks(this.parts, { ended: (id, end) => this.#ended(id, end), gone: wake });
+    this.#noRoom = new NoRoom(this.parts, (rootIds) => {
+      for (const id of rootIds) this.#integrator.advance(id);
+      this.wake();
+    });
     this.#integrator = new Integrator(this.parts, {
       wake,
       pause: (rootId, failure) => {
         this.signals.pauseFor(rootId, "divergence", failure);
+      },
+      noRoom: (rootId, failure) => {
+        this.#noRoom.stepWaits(failure, rootId);
       },
     });
     const core = {
@@ -109,6 +118,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#ticking);
+    this.#noRoom.stop();
     const ids = this.#tasks.ids();
     await Promise.all([
       ...ids.map((id) => this.#tasks.stop(id)),
@@ -143,7 +153,7 @@ export class Engine {
   }
 
   get atWork(): boolean {
-    return this.#tasks.size > 0 || this.#integrator.runsAtWork > 0;
+    return this.#tasks.size > 0 || this.#integrator.runsAtWork > 0 || this.#noRoom.isWaiting;
   }
 
   wake(): void {
@@ -151,7 +161,20 @@ export class Engine {
     const live = this.ledger.all();
     for (const loop of schedule(live, this.#limits, this.parts.clock.now())) {
       if (this.#tasks.has(loop.id)) continue; // its last task is still ending; that wakes us again
-      this.#perform(this.ledger.apply(loop.id, { kind: "start" }));
+      if (!this.#started(loop.id)) return;
+    }
+  }
+
+  /** False where there is no room to store it: then none is for the next one, either. */
+  #started(id: string): boolean {
+    try {
+      this.#perform(this.ledger.apply(id, { kind: "start" }));
+      return true;
+    } catch (error) {
+      const failure = noRoom(error);
+      if (failure === null) throw error;
+      this.#noRoom.stepWaits(failure);
+      return false;
     }
   }
 
@@ -162,6 +185,17 @@ export class Engine {
       else if (effect === "integrate") this.#integrator.advance(loop.root_id);
       else if (effect === "clean_up") this.#integrator.discard(loop);
       // stop_task: whoever applies such an event to a running loop stops its task itself, and waits for it.
+    }
+  }
+
+  async #ended(id: string, end: TaskEnd): Promise<void> {
+    try {
+      if (end.kind === "pause" && end.waitingFor === roomOnDisk) this.#noRoom.loopWaits(id, end.failure);
+      else await this.#endTask(id, end);
+    } catch (error) {
+      const failure = noRoom(error);
+      if (failure === null) throw error;
+      this.#noRoom.loopWaits(id, failure);
     }
   }
 

@@ -5,6 +5,7 @@ import { LooprError, messageOf } from "../lib/errors.ts";
 import { CleanUp } from "./clean-up.ts";
 import { followTarget } from "./divergence.ts";
 import { integrate } from "./integrate.ts";
+import { noRoom } from "./no-room.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import { endRun } from "./run-end.ts";
 import { sendBack } from "./send-back.ts";
@@ -15,6 +16,8 @@ export interface QueueListener {
   wake(): void;
   /** The target has moved, and the person wants to be asked. */
   pause(rootId: string, failure: Failure): void;
+  /** A step of the run has found no room on the disk: it has to be taken again when there is some. */
+  noRoom(rootId: string, failure: Failure): void;
 }
 
 export class Integrator {
@@ -80,6 +83,11 @@ export class Integrator {
 
   /** A step that cannot be done stops the run where it is, says why, and waits for a person. */
   #block(rootId: string, error: unknown): void {
+    const full = noRoom(error);
+    if (full !== null) {
+      this.#listener.noRoom(rootId, full);
+      return;
+    }
     const failure =
       error instanceof LooprError
         ? {

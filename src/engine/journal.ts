@@ -51,7 +51,11 @@ export function openJournal(
       onOutput(stream, clean);
       if (written > outputBytesMax) return;
       written += Buffer.byteLength(clean);
-      append("output.log", written > outputBytesMax ? "\n[output.log is full]\n" : clean);
+      try {
+        append("output.log", written > outputBytesMax ? "\n[output.log is full]\n" : clean);
+      } catch {
+        // A full disk, most likely: it was shown, and what matters finds out by itself.
+      }
     },
   };
 }

@@ -107,6 +107,21 @@ export class Ledger {
     return root ? runStateOf(root, family, this.run(loop.root_id)) : null;
   }
 
+  /**
+   * Shows what an event makes of a loop, and of its run, without storing it: where there is no room for it.
+   * The next change that can be stored stores that, too. Returns what is shown; nothing where it is refused.
+   */
+  pretend(id: string, loopEvent: LoopEvent): Loop[] {
+    const loop = this.loop(id);
+    const result = transition(loop, loopEvent);
+    if (result.kind === "refusal") return [];
+    this.#remember({ ...loop, ...result.patch, status: result.status });
+    const root = this.loop(loop.root_id);
+    const run_state = runStateOf(root, this.loopsOf(root.id), this.run(root.id));
+    this.#remember({ ...root, run_state });
+    return [...new Set([id, root.id])].map((shown) => this.loop(shown));
+  }
+
   /** Changes fields other than the status. */
   update(id: string, patch: NonNullable<Extra["patch"]>, extra: Extra = {}): Loop {
     return this.#write({ ...this.loop(id), ...patch }, extra);

@@ -1,4 +1,5 @@
 // What every step of the engine works with. Built once, in the engine's constructor.
+import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -27,7 +28,11 @@ export interface EngineOptions {
   /** What no job may read: secrets, and the home of Loopr. */
   deny(run: Run): string[];
   /** Events that are not stored. */
-  emit(event: "loop.output", data: { id: string; stream: string; text: string }): void;
+  emit(
+    ...told:
+      | [event: "loop.output", data: { id: string; stream: string; text: string }]
+      | [event: "loop.updated", data: Loop]
+  ): void;
   log: EngineLog;
 }
 

@@ -10,6 +10,7 @@ import { boundedModel } from "./bounded-model.ts";
 import { iterate } from "./iteration.ts";
 import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-record.ts";
 import type { IterationEnd } from "./iteration-end.ts";
+import { noRoom, roomOnDisk } from "./no-room.ts";
 import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
@@ -41,6 +42,8 @@ export async function runTask(parts: Parts, id: string, signal: AbortSignal): Pr
     return await withinTime(parts, id, signal, (stop) => run(parts, id, stop));
   } catch (error) {
     signal.throwIfAborted();
+    const full = noRoom(error);
+    if (full !== null) return { kind: "pause", waitingFor: roomOnDisk, failure: full };
     if (error instanceof LooprError) return endOf(error);
     throw error;
   } finally {

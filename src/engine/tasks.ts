@@ -1,6 +1,7 @@
 // The tasks of running loops: one a loop, started when the loop gets its slot, and ended by itself or by whoever
 // stops it. What became of a task is told to the engine, which applies it.
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { noRoom, roomOnDisk } from "./no-room.ts";
 import type { Parts } from "./parts.ts";
 import { runTask, type TaskEnd } from "./task.ts";
 
@@ -66,12 +67,7 @@ export class Tasks {
       end = await runTask(this.#parts, id, signal);
     } catch (error) {
       if (signal.aborted) return; // whoever aborted has said what becomes of the loop
-      this.#parts.log.error("a loop's task failed unexpectedly", { loop: id, error: messageOf(error) });
-      const message = `unexpected failure in the daemon: ${messageOf(error)}`;
-      end = {
-        kind: "fail",
-        failure: { code: "internal", message, hint: "the daemon's log says more: loopr logs" },
-      };
+      end = this.#unexpected(id, error);
     }
     if (signal.aborted) return;
     try {
@@ -83,5 +79,16 @@ export class Tasks {
         error: messageOf(error),
       });
     }
+  }
+
+  #unexpected(id: string, error: unknown): TaskEnd {
+    const full = noRoom(error);
+    if (full !== null) return { kind: "pause", waitingFor: roomOnDisk, failure: full };
+    this.#parts.log.error("a loop's task failed unexpectedly", { loop: id, error: messageOf(error) });
+    const message = `unexpected failure in the daemon: ${messageOf(error)}`;
+    return {
+      kind: "fail",
+      failure: { code: "internal", message, hint: "the daemon's log says more: loopr logs" },
+    };
   }
 }

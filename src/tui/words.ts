@@ -57,6 +57,7 @@ const waits: Readonly<Record<string, string>> = {
   credentials: "needs credentials",
   dependencies: "waits for others",
   budget: "budget used up",
+  disk: "needs room on the disk",
   merge: "verified, to be merged",
 };
 
