@@ -210,7 +210,7 @@ export class Engine {
       return;
     }
     if (end.kind === "ask") {
-      this.gate.asked(id, end.files);
+      this.gate.asked(id, end.files, end.change);
       return;
     }
     const event: LoopEvent = end;

@@ -48,7 +48,7 @@ export class Gate {
   }
 
   /** The loop waits until a person has decided about the protected files that it changed. */
-  asked(id: string, files: string[]): void {
+  asked(id: string, files: string[], change: ClosedIteration): void {
     const loop = this.#core.ledger.loop(id);
     if (loop.status !== "running") return; // a person was quicker
     const data = { id, content: askedText(loop, files), specs: [] };
@@ -57,7 +57,13 @@ export class Gate {
       { kind: "ask", files },
       {
         patch: { progress: `passes only with changed protected files: ${files.join(", ")}` },
-        change: { events: [{ event: "plan.awaiting_approval", loop_id: id, root_id: loop.root_id, data }] },
+        change: {
+          ...change,
+          events: [
+            ...change.events,
+            { event: "plan.awaiting_approval", loop_id: id, root_id: loop.root_id, data },
+          ],
+        },
       },
     );
   }

@@ -21,8 +21,7 @@ import type { Workspace } from "./workspace.ts";
 export type TaskEnd =
   /** `change`: the closed record of the iteration, stored together with the transition. */
   | { kind: "pass"; change: ClosedIteration }
-  /** `feedback`: what the loop is told where the person refuses. */
-  | { kind: "ask"; files: string[]; feedback: string }
+  | { kind: "ask"; files: string[]; change: ClosedIteration }
   | { kind: "fail"; failure: Failure }
   | { kind: "stall"; failure: Failure }
   | { kind: "pause"; waitingFor: string; failure: Failure }
@@ -170,9 +169,9 @@ async function iterations(
       continue;
     }
     if (end.asks && end.asks.length > 0) {
-      const { feedback, layer } = end;
-      finishRecord(parts, id, iteration, { ...end.record, outcome: "failed", layer, feedback });
-      return { kind: "ask", files: end.asks, feedback };
+      const { feedback, layer, asks } = end;
+      const failed = { ...end.record, outcome: "failed", layer, feedback } as const;
+      return { kind: "ask", files: asks, change: closed(parts, id, iteration, failed) };
     }
     const stalled = noteFailure(parts, id, iteration, end);
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
@@ -184,12 +183,7 @@ async function iterations(
 /** Stores the feedback for the next prompt; returns why the loop has stalled, or null. */
 function noteFailure(parts: Parts, id: string, iteration: number, end: IterationEnd): Failure | null {
   const { ledger } = parts;
-  finishRecord(parts, id, iteration, {
-    ...end.record,
-    outcome: "failed",
-    layer: end.layer,
-    feedback: end.feedback,
-  });
+  const { layer, feedback } = end;
   const loop = ledger.loop(id);
   const signature = createHash("sha256")
     .update(end.layer)
@@ -199,17 +193,18 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
   const failures = [...loop.context.failures, { signature, tree: end.record.tree ?? "" }].slice(
     -sameFailuresMax,
   );
-  ledger.update(id, {
-    progress: `iteration ${iteration} failed: ${firstSentence(end.feedback)}`,
+  const patch = {
+    progress: `iteration ${iteration} failed: ${firstSentence(feedback)}`,
     context: {
       ...loop.context,
       failures,
       running_ms: parts.spending.runningMs(id),
-      feedback: [...loop.context.feedback, { iteration, layer: end.layer, text: end.feedback }].slice(
-        -feedbackKept,
-      ),
+      feedback: [...loop.context.feedback, { iteration, layer, text: feedback }].slice(-feedbackKept),
     },
-  });
+  };
+  // Together with the record: an iteration that has failed without its feedback would be made in vain.
+  const change = closed(parts, id, iteration, { ...end.record, outcome: "failed", layer, feedback });
+  ledger.update(id, patch, { change });
   const first = failures[0];
   const same = failures.every((one) => one.signature === first?.signature && one.tree === first.tree);
   if (failures.length < sameFailuresMax || !same) return null;

@@ -3,9 +3,10 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { until, type Repository } from "./harness.ts";
+import { commandLine, isAlive, until, type Home, type Repository } from "./harness.ts";
 import { text, tool, type Handler } from "./model-server.ts";
 import { json, leftWorktrees, withRuns } from "./runs.ts";
+import { wire } from "./wire.ts";
 
 const files = {
   "a.sh": "echo a\n",
@@ -42,6 +43,8 @@ const run = ["run", "--check", "sh test.sh", "--levels", "plan,code", "Louder", 
 
 interface Listed {
   id: string;
+  title: string;
+  loop_type: string;
   status: string;
   run_state: string | null;
   context: { integrated_commit: string | null };
@@ -78,17 +81,93 @@ export async function killAtStep(n: number): Promise<boolean> {
         await until(async () => (await stateOf(loopr, root.id)) === "merged", 60_000, "the run to be merged");
       }
       await expectUndisturbedEnd(repo, base);
-      const ended = json(await loopr(["list", "--json"]))["loops"] as Listed[];
-      expect(ended.map((loop) => loop.status)).toEqual(["complete", "complete", "complete", "complete"]);
+      await expectEverythingOnce(home, repo, loopr);
       await until(() => leftWorktrees(home, repo).length === 0, 15_000, "the worktrees to be gone");
       // plan 2 turns, a 2, b 4, c 2: what was interrupted may be asked again, nothing else.
       expect(server.requests.length).toBeGreaterThanOrEqual(10);
       expect(server.requests.length).toBeLessThanOrEqual(10 + 2 * 2);
       expect(server.refused).toEqual([]);
+      expectNoOrphans(home);
     },
     { files },
   );
   return killed;
+}
+
+interface IterationRecord {
+  iteration: number;
+  outcome: string;
+}
+
+/** Iterations of an undisturbed run, by the loop's title. */
+const iterationsOf: Readonly<Record<string, string[]>> = {
+  [plan.title]: ["passed"],
+  "loud a": ["passed"],
+  "loud b": ["failed", "passed"],
+  "loud c": ["passed"],
+};
+
+const number = "%(trailers:key=Loopr-Iteration,valueonly,separator=)";
+
+/** Each child, approval, merge, iteration and commit of an iteration: there, and there once. */
+async function expectEverythingOnce(home: Home, repo: Repository, loopr: Loopr): Promise<void> {
+  const ended = json(await loopr(["list", "--json"]))["loops"] as Listed[];
+  expect(ended.map((loop) => loop.status)).toEqual(["complete", "complete", "complete", "complete"]);
+  expect(ended.map((loop) => loop.title).toSorted()).toEqual(Object.keys(iterationsOf).toSorted());
+  const connection = await wire(join(home.dir, "daemon.sock"));
+  try {
+    for (const { id, title, loop_type } of ended) {
+      const { iterations } = (await connection.call("loop.iterations", { id })).result as {
+        iterations: IterationRecord[];
+      };
+      const expected = iterationsOf[title] ?? [];
+      // A failure sent by the integration queue would be another iteration, and nothing here conflicts.
+      expect([title, iterations.map(({ outcome }) => outcome)]).toEqual([title, expected]);
+      if (loop_type !== "code") continue;
+      const log = repo.git(
+        "log",
+        `--format=%(trailers:key=Loopr-Loop,valueonly,separator=) ${number}`,
+        `refs/loopr/loops/${id}`,
+      );
+      // The commits that it was begun on are others' work.
+      const own = log.split("\n").filter((line) => line.startsWith(`${id} `));
+      const committed = own.map((line) => line.slice(id.length + 1));
+      expect([title, committed.toReversed()]).toEqual([title, expected.map((_, index) => String(index + 1))]);
+    }
+    await connection.call("subscribe", { since: 0 });
+    const told = (name: string) => connection.messages.filter(({ event }) => event === name).length;
+    // Stored events come in order: with the end of the merge all that was before it has come.
+    await connection.next(({ event }) => event === "merge.completed");
+    for (const [name, times] of Object.entries({
+      "loop.created": 4,
+      "plan.approved": 1,
+      "merge.completed": 1,
+    }))
+      expect([name, told(name)]).toEqual([name, times]);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Only the living daemon and what it has started itself may run: a dead daemon's jobs and runners are gone. */
+function expectNoOrphans(home: Home): void {
+  const daemon = home.daemonPid();
+  const orphans = home.processes().filter((pid) => pid !== daemon && !isBelow(pid, daemon ?? -1));
+  expect(orphans.map((pid) => `${pid} ${commandLine(pid)}`)).toEqual([]);
+}
+
+function isBelow(pid: number, ancestor: number): boolean {
+  for (let at = pid; at > 1; at = parentOf(at)) if (at === ancestor) return true;
+  return !isAlive(pid); // ended while we looked
+}
+
+function parentOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return 0;
+  }
 }
 
 type Loopr = (args: string[]) => ReturnType<Parameters<Parameters<typeof withRuns>[1]>[0]["loopr"]>;
