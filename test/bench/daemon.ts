@@ -8,7 +8,7 @@ import { median, printComparisons, quantile, type Comparison } from "./compare.t
 import { listeners, open, pipelinedPerSecond, roundTripsUs } from "./load.ts";
 import { samplesOf, timed } from "./measure.ts";
 import { rivals, type Rival } from "./rivals.ts";
-import { memoryMb } from "./programs.ts";
+import { memoryMb, pinned } from "./programs.ts";
 import { Wire } from "./wire.ts";
 
 const coldSamples = 15;
@@ -125,12 +125,19 @@ async function commands(home: Home, bare: BareServer, others: Rival[]): Promise<
 
 async function requests(home: Home, bare: BareServer): Promise<Comparison[]> {
   const socket = socketOf(home);
+  const everyone = [process.pid, bare.pid, home.daemonPid() ?? 0];
+  let together = true;
   const trips = { loopr: [] as number[], bare: [] as number[] };
   const rates = { loopr: [] as number[], bare: [] as number[] };
   for (let block = -1; block < blocks; block++) {
-    const sample = {
+    together = pinned(everyone, 0) && together;
+    const sampled = {
       loopr: await roundTripsUs(socket, pingsInBlock),
       bare: await roundTripsUs(bare.socket, pingsInBlock),
+    };
+    pinned(everyone, null);
+    const sample = {
+      ...sampled,
       looprRate: await pipelinedPerSecond(socket, pipelinedInBlock),
       bareRate: await pipelinedPerSecond(bare.socket, pipelinedInBlock),
     };
@@ -145,6 +152,7 @@ async function requests(home: Home, bare: BareServer): Promise<Comparison[]> {
     value: quantile(trips.loopr, q),
     unit: "µs",
     yardstick: { name: "bare", value: quantile(trips.bare, q) },
+    note: together ? "client and servers on one processor" : "",
     ...(q === 0.5 ? { target: { of: "ratio", most: 1.3 } } : {}),
   });
   return [

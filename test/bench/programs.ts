@@ -1,5 +1,7 @@
 // What Loopr is compared with, in the same run: other programs that start, answer, or keep a server.
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { Home } from "../support/harness.ts";
 import { until } from "../support/harness.ts";
 import { row, samplesOf, timed, type Row } from "./measure.ts";
@@ -36,6 +38,18 @@ export async function tmux(home: Home): Promise<{ cold: Row; warm: Row; memory: 
     return took;
   });
   return { cold: row("tmux new-session -d", cold), warm, memory };
+}
+
+/**
+ * Puts processes with all of their threads on one processor, or on any again (null): whether the kernel wakes
+ * a server on its client's processor or on another one is chance, and costs more than all that the server does.
+ * False where that cannot be done here.
+ */
+export function pinned(pids: readonly number[], processor: number | null): boolean {
+  const all = availableParallelism();
+  if (all < 2) return false;
+  const list = processor === null ? `0-${all - 1}` : String(processor);
+  return pids.every((pid) => spawnSync("taskset", ["-apc", list, String(pid)]).status === 0);
 }
 
 /** Resident memory of a process, in MB. */
