@@ -29,13 +29,14 @@ export async function iterateArtifact(
   context: IterationContext,
 ): Promise<IterationEnd> {
   const type = typeOf(workspace.run, loop);
-  const pass = passOf(parts, loop, type);
+  // A draft alone is no pass among others.
+  const pass = type.passes.length > 1 ? passOf(parts, loop, type) : null;
   const following = pass === null ? undefined : type.passes[type.passes.indexOf(pass) + 1];
   let record: Partial<IterationRecord> = { pass };
   // Handed in already, where the daemon died between that and the judge's word.
   const newest = parts.store.artifacts(loop.id).at(-1);
   if (newest?.author !== "model" || newest.iteration !== loop.iteration) {
-    if (pass !== null && type.passes.length > 1) {
+    if (pass !== null) {
       const number = type.passes.indexOf(pass) + 1;
       const progress = `iteration ${loop.iteration}: ${pass}, pass ${number} of ${type.passes.length}`;
       parts.ledger.update(loop.id, { progress });

@@ -1,17 +1,21 @@
 // Bounds on money, tokens and time: a run pauses before it passes them, says so, and goes on when a person lets it.
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { hang, text, tool, turn, type Handler } from "../support/model-server.ts";
-import { goodGreet, json, sampleFiles, withRuns, type RunBed } from "../support/runs.ts";
+import {
+  goodGreet,
+  json,
+  plainPlans,
+  sampleFiles,
+  withRuns,
+  writeUserConfig,
+  type RunBed,
+} from "../support/runs.ts";
 
 const write = tool("write_file", { path: "greet.sh", content: goodGreet });
 const run = ["run", "--depth", "code", "--check", "sh test.sh", "Greet the world", "--yes", "--json"];
 
 function configure({ home }: RunBed, limits: string): void {
-  const directory = join(home.userHome, ".config", "loopr");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "loopr.yml"), `limits: { ${limits} }\n`);
+  writeUserConfig(home, `${plainPlans}limits: { ${limits} }\n`);
 }
 
 describe("money", () => {

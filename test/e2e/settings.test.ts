@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { until, withHome, type Home } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { withPty } from "../support/pty.ts";
-import { json, sampleFiles, withRuns } from "../support/runs.ts";
+import { json, sampleFiles, plainPlans, withRuns } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
@@ -90,7 +90,7 @@ describe("concurrency", () => {
       };
       await withRuns(handler, async ({ home, loopr }) => {
         const most = async (yml: string) => {
-          configure(home, yml);
+          configure(home, plainPlans + yml);
           await home.ok(["daemon", "stop"]);
           [callsMost, loopsMost] = [0, 0];
           const args = ["run", "--check", "true", "--levels", "plan,code", "--yes", "--no-merge", "Letters"];

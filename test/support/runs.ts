@@ -32,7 +32,7 @@ export interface RunBed {
 export const testKey = "sk-ant-test-SECRET-0123456789";
 
 /** One draft of each plan and no judge: a test that is about them has its own file, and the others count calls. */
-const plainPlans = "plan: { passes: 1 }\njudge: off\n";
+export const plainPlans = "plan: { passes: 1 }\njudge: off\n";
 
 /** Writes the person's own configuration. */
 export function writeUserConfig(home: Home, yml: string): void {
