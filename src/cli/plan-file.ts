@@ -42,6 +42,7 @@ function headLines({ id, version, levels }: PlanFileHead): string[] {
     "# unchanged, or empty, and nothing changes. A spec has:",
     "#   name           unique; others name it in depends_on",
     "#   level          code: straight to code; spec: through a specification and its phases first",
+    "#   type           instead of a level: a type of loop of your own",
     "#   depends_on     names of the specs that have to be done first",
     "#   description    what it is to do; whoever does it sees this and the summary, not the other specs",
     "#   acceptance     how to tell that it is done",

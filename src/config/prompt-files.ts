@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { builtInPrompts } from "../domain/built-in-prompts.ts";
 import { loopTypes } from "../domain/loop-states.ts";
 import type { LoopType } from "../domain/loop.ts";
+import { builtInSource } from "../domain/loop-types.ts";
 import { parseTemplate, type PromptTemplate } from "../domain/prompt-template.ts";
 import { LooprError } from "../lib/errors.ts";
 import { readSmallFile } from "./read.ts";
@@ -39,5 +40,5 @@ export function promptNamed(
   }
   const builtIn = loopTypes.find((known) => known === name);
   if (builtIn === undefined) return null;
-  return { ...parseTemplate(builtInPrompts[builtIn], builtIn).template, source: "built in" };
+  return { ...parseTemplate(builtInPrompts[builtIn], builtIn).template, source: builtInSource };
 }

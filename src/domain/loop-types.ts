@@ -37,6 +37,9 @@ export const TypeDefinition = z.object({
 export type TypeDefinition = z.infer<typeof TypeDefinition>;
 export type TypeDefinitions = Readonly<Record<string, TypeDefinition>>;
 
+/** Where a template comes from that nobody wrote a file for. */
+export const builtInSource = "built in";
+
 const reading = ["read_file", "list_directory", "glob", "grep"];
 
 /** What is known of the built-in types before any configuration. */
@@ -77,7 +80,7 @@ function builtInDefinition(type: LoopType, config: Config): TypeDefinition {
     extends: null,
     loop_type: type,
     ...builtInTypes[type],
-    prompt: { ...template, source: "built in" },
+    prompt: { ...template, source: builtInSource },
     model: llm.models[type] ?? llm.model,
     limits: {
       iterations: limits.iterations[type],

@@ -2,6 +2,7 @@
 // branch, validated there, and the branch moved forward. Every commit on that branch has passed.
 import type { Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
+import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
 import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
@@ -151,6 +152,7 @@ async function runJudge(
       commit: squashed.commit,
       tree: squashed.tree,
       mayChange: loop.context.may_change,
+      typeCommand: typeOf(workspace.run, loop).validation_command,
       baseline: await baselineOf(parts, workspace, loop.root_id, squashed.tip),
     },
     {

@@ -44,6 +44,29 @@ test("the bytes are the same each time", () => {
   );
 });
 
+test.each([
+  [{ title: "t", summary: "s" }, ["specs", "expected array"]],
+  [{ title: "t", summary: "s", specs: [] }, ["specs", "Too small"]],
+  [{ title: "t", summary: "s", specs: [{ name: "a" }] }, ["specs[0].description", "expected string"]],
+  [
+    { title: "t", summary: "s", specs: [{ name: "a", description: "d", level: "x" }] },
+    ["specs[0].level", '"code"|"spec"'],
+  ],
+  [
+    { title: "t", summary: "s", specs: [{ name: "a", description: "d", depends_on: "b" }] },
+    ["specs[0].depends_on", "expected array"],
+  ],
+  [
+    { title: "t", summary: "s", specs: [{ name: "a", description: "d", after: [] }] },
+    ["specs[0]", 'Unrecognized key: "after"'],
+  ],
+])("a plan that does not fit is told which field, and what was expected: %p", (plan, words) => {
+  const { error } = z.safeParse(tools.create_plan.parameters, plan);
+  const problems = error ? z.prettifyError(error) : "";
+  for (const word of words) expect(problems).toContain(word);
+  expect(problems).not.toContain("Invalid input\n");
+});
+
 test("a wrong parameter is described well enough to be mended", () => {
   const { error } = z.safeParse(tools.read_file.parameters, { path: 3, ofset: 1 });
   const problems = error ? z.prettifyError(error) : "";

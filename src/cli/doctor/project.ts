@@ -4,7 +4,10 @@ import { detectChecks } from "../../config/detect.ts";
 import { loadConfig } from "../../config/load.ts";
 import { readProjectFile } from "../../config/project-file.ts";
 import { trustState } from "../../config/trust.ts";
+import { typesToTrust } from "../../config/type-trust.ts";
+import { loadTypes } from "../../config/types.ts";
 import { defaultConfig, type Config } from "../../domain/config.ts";
+import { builtInSource } from "../../domain/loop-types.ts";
 import { LooprError } from "../../lib/errors.ts";
 import { defaultDataDir, userConfigPath } from "../../lib/paths.ts";
 import { openProject, type CheckedOutProject } from "../project.ts";
@@ -98,7 +101,7 @@ function projectFileFindings(
   try {
     const { config, warnings } = loadConfig({ ...project, projectRoot: project.root, env, explicit });
     for (const warning of warnings) findings.push(warn("project file", warning, "lower it, or remove it"));
-    findings.push(checkFinding(config, project, path));
+    findings.push(checkFinding(config, project, path), ...typeFindings(config, project, env));
   } catch (error) {
     // A mistake in the person's own files has been told by "configuration".
     if (!(error instanceof LooprError)) throw error;
@@ -122,4 +125,25 @@ function checkFinding(config: Config, project: CheckedOutProject, path: string |
     detail,
     found ? "loopr init" : "loopr init, then set validation.command in .loopr.yml",
   );
+}
+
+/** Types of loops and prompts beside the built-in ones; nothing where there are none. */
+function typeFindings(config: Config, project: CheckedOutProject, env: Environment): Finding[] {
+  try {
+    const { types, warnings } = loadTypes(config, { env, projectRoot: project.root });
+    const findings = warnings.map((warning) => warn("loop types", warning, "lower it, or remove it"));
+    const source = typesToTrust(project, project.root);
+    if (source && trustState(source.project, source.file) !== "trusted") {
+      findings.push(
+        warn("loop types", `${source.file.path} makes commands run and is not trusted`, "loopr trust"),
+      );
+    }
+    const own = Object.values(types).filter(
+      (type) => type.extends !== null || type.prompt.source !== builtInSource,
+    );
+    if (own.length > 0) findings.push(ok("loop types", own.map(({ name }) => name).join(", ")));
+    return findings;
+  } catch (error) {
+    return [failed("loop types", error)];
+  }
 }

@@ -40,14 +40,14 @@ export function approvalLines(state: State): Line[] {
 function order(state: State, specs: readonly PlanSpec[]): Line[] {
   const numbers = new Map(specs.map((spec, index) => [spec.name, index + 1]));
   const lines = specs.flatMap((spec, index) => {
-    const way = spec.level === "code" ? "straight to code" : "spec, phases, then code";
+    const way = spec.type ?? (spec.level === "code" ? "straight to code" : "spec, phases, then code");
     const after = spec.depends_on.map((name) => `#${numbers.get(name) ?? cleanLine(name)}`).join(", ");
     const tests = spec.changes_tests.map(cleanLine).join(", ");
     return [
       line(
         { text: `  #${index + 1} `.padEnd(6), style: "cyan" },
         { text: cleanLine(spec.name) },
-        { text: `  ${state.glyphs.arrow} ${way}`, style: "dim" },
+        { text: `  ${state.glyphs.arrow} ${cleanLine(way)}`, style: "dim" },
         { text: after === "" ? "" : `  after ${after}`, style: "yellow" },
       ),
       ...(tests === "" ? [] : [line({ text: `      may change existing tests: ${tests}`, style: "yellow" })]),
