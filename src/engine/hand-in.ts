@@ -15,7 +15,7 @@ import type { Journal } from "./journal.ts";
 import { askJudge } from "./judge.ts";
 import type { Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
-import { contextSection, taskSection } from "./prompts.ts";
+import { contextSection, personSection, taskSection } from "./prompts.ts";
 import { talk } from "./talk.ts";
 import { typeProblems } from "./type-problems.ts";
 import type { Workspace } from "./workspace.ts";
@@ -189,7 +189,9 @@ function asJudgeFailure(error: LooprError, loop: Loop, type: TypeDefinition): Lo
 function judgePrompt(parts: Parts, loop: Loop): string {
   const inherited = inheritedContext(parts, { ...loop, iteration: 1 });
   const work = `<work type="${loop.loop_type}">\n${renderArtifact(parts, loop).trim()}\n</work>`;
-  return [contextSection(inherited), taskSection(loop), work].filter((part) => part !== "").join("\n\n");
+  return [contextSection(inherited), taskSection(loop), personSection(loop), work]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }
 
 function recordOf(parts: Parts, loop: Loop): IterationRecord | undefined {

@@ -42,7 +42,7 @@ export async function askJudge(options: JudgeOptions): Promise<JudgeVerdict> {
     options.onTurn(answer);
     const read = verdictIn(answer);
     if (read.verdict) {
-      journal.output("judge", `• verdict: ${read.verdict.pass ? "pass" : "no pass"}\n`);
+      journal.output("tool", `• verdict: ${read.verdict.pass ? "pass" : "no pass"}\n`);
       return read.verdict;
     }
     problem = read.problem;

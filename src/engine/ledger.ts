@@ -169,15 +169,17 @@ export class Ledger {
       }
     }
     const created = new Set((extra.created ?? []).map((loop) => loop.id));
+    const told = extra.change?.events ?? [];
     this.#commit({
       ...extra.change,
       loops: [...loops.values()],
       runs: extra.run ? [run] : [],
       events: [
+        ...told.filter(endsIteration),
         ...[...loops.values()].map((loop) =>
           event(created.has(loop.id) ? "loop.created" : "loop.updated", loop),
         ),
-        ...(extra.change?.events ?? []),
+        ...told.filter((one) => !endsIteration(one)),
       ],
     });
     return this.loop(stored.id);
@@ -195,6 +197,11 @@ export class Ledger {
     if (family) family.add(loop.id);
     else this.#byRoot.set(loop.root_id, new Set([loop.id]));
   }
+}
+
+/** It is told before what becomes of the loop: it came before. */
+function endsIteration({ event }: { event: string }): boolean {
+  return event === "loop.iteration";
 }
 
 function event(name: string, loop: Loop) {

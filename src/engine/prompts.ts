@@ -43,6 +43,14 @@ export function taskSection(loop: Loop): string {
   return `<task>\n${loop.context.description.trim()}\n</task>`;
 }
 
+/** What the person asked for since: the judge has to hold the work to it, too. */
+export function personSection(loop: Loop): string {
+  return loop.context.feedback
+    .filter(({ layer }) => layer === "person")
+    .map(({ text }) => `<asked_by_the_person>\n${cut(text)}\n</asked_by_the_person>`)
+    .join("\n\n");
+}
+
 /** The types that a plan may name for its specs; empty where there are none, or where nothing is left to it. */
 function typesSection(loop: Loop, run: Run, type: TypeDefinition): string {
   if (type.loop_type !== "plan" || loop.context.levels.length > 0) return "";

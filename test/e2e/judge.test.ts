@@ -71,6 +71,15 @@ describe("gate", () => {
         const detail = await loopr(["status", id, "-d"]);
         expect(detail.stdout).toContain("judge");
 
+        // The judge holds the plan to what the person asked for, too.
+        expect(await loopr(["iterate", id, "-m", "not so loud"])).toMatchObject({ code: 0 });
+        await until(() => judgeOf(bed).length === 3, 20_000, "the judge to be asked again");
+        expect(judgeOf(bed)[2]?.prompt).toContain("not so loud");
+        await until(
+          async () => json(await loopr(["status", id, "--json"]))["status"] === "awaiting_approval",
+          20_000,
+          "the gate",
+        );
         expect(await loopr(["approve", id])).toMatchObject({ code: 0 });
         await until(
           async () => json(await loopr(["status", id, "--json"]))["run_state"] === "verified",
@@ -79,13 +88,13 @@ describe("gate", () => {
         );
         expect(await statsOf(bed)).toEqual([
           expect.objectContaining({
-            person: { ...empty, pass_yes: 1 },
+            person: { ...empty, pass_yes: 1, pass_no: 1 },
             checks: { ...empty, pass_yes: 1 },
           }),
         ]);
         expect((await loopr(["judge", "stats"])).stdout).toContain("agreement");
         // No judge at code: the loop's own turns, and nothing else.
-        expect(judgeOf(bed)).toHaveLength(2);
+        expect(judgeOf(bed)).toHaveLength(3);
       }),
     60_000,
   );
