@@ -31,6 +31,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "loop.get": "One loop.",
   "loop.create_plan":
     "Creates a run. `project` is any directory in the checkout, `initialize.cwd` by default.",
+  "loop.replay":
+    "Creates a run that begins where a loop was before its iteration `from`: same commits, feedback and artifacts, with another `model` where one is given. It is not merged by itself.",
   "loop.start": "Starts a pending loop.",
   "loop.pause": "Pauses a loop and its descendants.",
   "loop.resume": "Resumes a paused, stalled or failed loop.",

@@ -156,6 +156,16 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
         .option("--force", "replace an existing file"),
       async () => (await import("./export.ts")).exportRun,
     ),
+  replay: ({ program, does }) =>
+    does(
+      program
+        .command("replay <id>")
+        .description("a new run from the state before an iteration of a loop; it is not merged")
+        .requiredOption("--from <n>", "the iteration that is run anew")
+        .option("--model <name>", "with this model")
+        .option("--yes", "approve its plans without asking"),
+      async () => (await import("./replay.ts")).replay,
+    ),
   report: ({ program, does }) =>
     does(
       program

@@ -98,6 +98,14 @@ function overview(
     field("type", typeOfLoop(loop)),
     field("state", stateName(state) + (waiting ? `: ${waiting}` : "")),
     ...(loop.failure ? failureLines(loop.failure, short).map((line) => field("", line)) : []),
+    ...(loop.context.replay_of
+      ? [
+          field(
+            "replay",
+            `of ${short(loop.context.replay_of.id)} from iteration ${loop.context.replay_of.from}`,
+          ),
+        ]
+      : []),
     ...(loop.undone_commit ? [field("undone", `by ${shortCommit(loop.undone_commit)}`)] : []),
     field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
     ...bounds.map((line, index) => field(index === 0 ? "bounds" : "", line)),

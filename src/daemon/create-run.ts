@@ -184,7 +184,7 @@ export async function requireSandbox(
   );
 }
 
-function requireModel(config: Config, caller: Caller, needs: CreateRunNeeds): Run["credentials"] {
+export function requireModel(config: Config, caller: Caller, needs: CreateRunNeeds): Run["credentials"] {
   if (config.llm.provider === "scripted") {
     if (config.llm.script === null) {
       throw new LooprError(

@@ -14,6 +14,7 @@ import type { Caller, Handlers } from "./handlers.ts";
 import { diffOf, outputOf } from "./loop-views.ts";
 import { statsOfJudge } from "./judge-stats.ts";
 import { metrics } from "./metrics.ts";
+import { replayRun } from "./replay-run.ts";
 import { report } from "./report.ts";
 import { signalLoops } from "./signal-handler.ts";
 import type { ToolCount } from "./tool-counts.ts";
@@ -48,6 +49,11 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.create(run, root);
         needs.warmUp();
         return { id: run.id, status: "created", warnings: run.warnings, bounds };
+      },
+      "loop.replay": async (params, caller) => {
+        const created = await replayRun(params, caller, needs);
+        needs.warmUp();
+        return created;
       },
       "loop.start": async ({ id }) => {
         const loop = ledger.loop(id);

@@ -51,7 +51,8 @@ async function diffOfIteration(
     throw new LooprError("invalid_state", `iteration ${iteration} of ${loop.id} ${why}`, hint);
   }
   const before = records.findLast((one) => one.iteration < iteration && one.commit !== null)?.commit;
-  const start = before ?? loop.base_commit ?? engine.ledger.run(loop.root_id).target_commit;
+  const start =
+    record.start_commit ?? before ?? loop.base_commit ?? engine.ledger.run(loop.root_id).target_commit;
   for (const commit of [start, record.commit]) {
     if ((await repository.resolve(commit)) !== null) continue;
     throw new LooprError(

@@ -62,6 +62,18 @@ export const ArtifactVersion = z.object({
 });
 export type ArtifactVersion = z.infer<typeof ArtifactVersion>;
 
+/** What the rendered plan does not say of itself. With its specs it is the whole plan. */
+export const PlanPreview = z.object({
+  title: z.string(),
+  summary: z.string(),
+  version: z.number(),
+  /** Who made this version, and when. */
+  author: ArtifactVersion.shape.author,
+  at: z.number(),
+  /** `auto`: each spec's own level counts. Otherwise the levels of the whole run were chosen. */
+  levels: z.union([z.literal("auto"), z.array(z.string())]),
+});
+
 /**
  * The number of what an iteration's model hands in. An iteration that is repeated after a crash replaces what
  * it had handed in before; whatever a person has edited meanwhile stays.

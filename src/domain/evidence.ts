@@ -64,6 +64,9 @@ export const IterationRecord = z.object({
   layer: z.nullable(z.string()),
   feedback: z.nullable(z.string()),
   commit: z.nullable(z.string()),
+  /** What the loop's work was compared with, and the commit that its worktree was at when the iteration began. */
+  base_commit: z.optional(z.string()),
+  start_commit: z.optional(z.string()),
   tree: z.nullable(z.string()),
   diffstat: z.nullable(z.string()),
   turns: z.number(),

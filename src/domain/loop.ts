@@ -48,6 +48,9 @@ export const LoopContext = z.object({
   running_ms: z.number(),
   /** Its commits are to be put on the run's branch as it is now, at the next safe point. */
   rebase: z.optional(z.boolean()),
+  /** Of a replay: the loop and the iteration that it began before, and what that loop was told of its ancestors. */
+  replay_of: z.optional(z.object({ id: z.string(), from: z.number() })),
+  inherited: z.optional(z.array(z.object({ title: z.string(), markdown: z.string() }))),
   /** How many times its parent has started it afresh. */
   retries: z.optional(z.number()),
   /** The types of the loops below (the first is its children's); empty for code, and where a plan decides. */

@@ -8,7 +8,7 @@ import {
   SpecArtifact,
   type PlanSpec,
 } from "../domain/artifacts.ts";
-import type { Loop } from "../domain/loop.ts";
+import type { Loop, LoopType } from "../domain/loop.ts";
 import { typeNameOf } from "../domain/loop-states.ts";
 import { chosenLevels, typesOf } from "../domain/loop-types.ts";
 import { childLoopId } from "../lib/ids.ts";
@@ -18,9 +18,13 @@ import type { Parts } from "./parts.ts";
 
 /** The artifact of a loop as markdown, for people and for its children's prompts; empty where there is none. */
 export function renderArtifact(parts: Pick<Parts, "store">, loop: Loop): string {
-  const value = parts.store.artifact(loop.id);
+  return artifactMarkdown(loop.loop_type, parts.store.artifact(loop.id));
+}
+
+/** The same of any version; empty where `value` is nothing. */
+export function artifactMarkdown(type: LoopType, value: unknown): string {
   if (value === null || value === undefined) return "";
-  switch (loop.loop_type) {
+  switch (type) {
     case "plan":
       return renderPlan(PlanArtifact.parse(value));
     case "spec":
@@ -43,6 +47,7 @@ export function inheritedContext(parts: Parts, loop: Loop): { title: string; mar
     });
     at = ancestor.parent_id;
   }
+  context.unshift(...(parts.ledger.loop(loop.root_id).context.inherited ?? []));
   const own = loop.iteration > 1 ? renderArtifact(parts, loop) : "";
   if (own !== "") context.push({ title: `your ${loop.loop_type} as you handed it in last`, markdown: own });
   return context;

@@ -10,6 +10,7 @@ import { Ledger, type Applied } from "./ledger.ts";
 import type { EngineOptions, Parts } from "./parts.ts";
 import { Integrator } from "./integrator.ts";
 import { NoRoom, noRoom, roomOnDisk } from "./no-room.ts";
+import type { Change } from "./ports.ts";
 import { requireEnded, requireMergeable } from "./refusals.ts";
 import { retried } from "./retry.ts";
 import { Signals } from "./signals.ts";
@@ -231,8 +232,9 @@ export class Engine {
 
   // ------------------------------------------------------------ what people and clients ask for
 
-  create(run: Run, root: Loop): void {
-    this.ledger.create(run, root);
+  /** `records`: what is on record of the root already. */
+  create(run: Run, root: Loop, records: Pick<Change, "iterations" | "artifacts"> = {}): void {
+    this.ledger.create(run, root, records);
     this.wake();
   }
 

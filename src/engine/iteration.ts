@@ -117,14 +117,17 @@ async function commitAndValidate(
     return { passed: false, layer: "model", feedback: "The model refused to answer.", record: usage };
   }
   parts.ledger.update(loop.id, { progress: `iteration ${loop.iteration}: committing` });
+  const base = loop.base_commit ?? run.target_commit;
+  const parent = (await repository.resolve(loopRef(loop.id))) ?? base;
+  Object.assign(usage, { base_commit: base, start_commit: parent });
   let commit: CommitResult;
   try {
     commit = await repository.commitAll(path, {
-      parent: (await repository.resolve(loopRef(loop.id))) ?? loop.base_commit ?? run.target_commit,
+      parent,
       ref: loopRef(loop.id),
       message: `loopr: ${loop.title} (iteration ${loop.iteration})\n\n${trailers(loop.id, loop.iteration)}\n`,
       author: run.author,
-      base: loop.base_commit ?? run.target_commit,
+      base,
     });
   } catch (error) {
     if (!(error instanceof LooprError) || error.code !== "work_refused") throw error;

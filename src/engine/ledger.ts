@@ -74,8 +74,8 @@ export class Ledger {
   }
 
   /** Stores a new run with its root loop. */
-  create(run: Run, root: Loop): void {
-    this.#commit({ runs: [run], loops: [root], events: [event("loop.created", root)] });
+  create(run: Run, root: Loop, records: Pick<Change, "iterations" | "artifacts"> = {}): void {
+    this.#commit({ ...records, runs: [run], loops: [root], events: [event("loop.created", root)] });
   }
 
   /** Applies an event to a loop. Throws LooprError `invalid_state` where the state machine refuses it. */

@@ -1,6 +1,6 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
-import { ArtifactVersion, PlanArtifact, PlanSpec } from "../domain/artifacts.ts";
+import { PlanArtifact, PlanPreview, PlanSpec } from "../domain/artifacts.ts";
 import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
@@ -74,17 +74,12 @@ const loopDetail = () =>
     }),
   });
 
-/** What the rendered plan does not say of itself. With its specs it is the whole plan. */
-const planPreview = () =>
+const created = () =>
   z.object({
-    title: z.string(),
-    summary: z.string(),
-    version: z.number(),
-    /** Who made this version, and when. */
-    author: ArtifactVersion.shape.author,
-    at: z.number(),
-    /** `auto`: each spec's own level counts. Otherwise the levels of the whole run were chosen. */
-    levels: z.union([z.literal("auto"), z.array(z.string())]),
+    id: z.string(),
+    status: z.literal("created"),
+    warnings: z.array(z.string()),
+    bounds: z.string(),
   });
 
 export const methods = {
@@ -154,13 +149,18 @@ export const methods = {
         env: optional(z.record(z.string(), z.string())),
         options: optional(RunOptions),
       }),
+    created,
+  ),
+  "loop.replay": method(
     () =>
       z.object({
         id: z.string(),
-        status: z.literal("created"),
-        warnings: z.array(z.string()),
-        bounds: z.string(),
+        from: z.int().check(z.positive()),
+        model: optional(z.string().check(z.minLength(1))),
+        /** Approves its plans without asking. */
+        approve: optional(z.boolean()),
       }),
+    created,
   ),
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
@@ -227,7 +227,7 @@ export const methods = {
         specs: z.array(PlanSpec),
         status: LoopStatus,
         /** Of a plan alone: a question about protected files has none. */
-        plan: optional(planPreview()),
+        plan: optional(PlanPreview),
       }),
     true,
   ),
