@@ -39,9 +39,11 @@ export async function dial(options: DialOptions): Promise<Dialled> {
 }
 
 /** What daemon.json says comes first: the daemon may have been started with other settings than ours. */
-function socketPaths(env: DialOptions["env"]): Set<string> {
+function* socketPaths(env: DialOptions["env"]): Generator<string> {
   const told = readIdentity(defaultDataDir(env))?.socket;
-  return new Set([...(told === undefined ? [] : [told]), defaultSocketPath(env)]);
+  if (told !== undefined) yield told;
+  const own = defaultSocketPath(env); // Looks at file systems, which is seldom needed.
+  if (own !== told) yield own;
 }
 
 function helloOf({ name, credentials }: DialOptions): Params<"initialize"> {

@@ -41,9 +41,9 @@ export type Established = Extract<Dialled, { kind: "connected" }> & {
 /** Throws what `dial` throws, and `daemon_unreachable` (none runs) or `daemon_start_failed`. */
 export async function establish(options: EstablishOptions): Promise<Established> {
   const { env } = options;
-  let socketBefore = socketInode(env);
   let dialled = await dial(options);
   if (dialled.kind === "connected") return { ...dialled, started: false };
+  let socketBefore = socketInode(env);
   if (!options.autoStart) {
     throw new LooprError(
       "daemon_unreachable",
