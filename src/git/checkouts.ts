@@ -94,7 +94,7 @@ export interface CheckoutGit {
 
 export async function gitInCheckout(environment: Environment, checkout: Checkout): Promise<CheckoutGit> {
   const place = { kind: "worktree", gitDir: checkout.gitDir, workTree: checkout.path, ours: false } as const;
-  const { settings, filters } = await neutralDrivers(gitAt(environment, place));
+  const { settings, filters } = await neutralDrivers(environment, gitAt(environment, place));
   return { git: gitAt(environment, place, settings), filters };
 }
 

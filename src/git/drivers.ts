@@ -7,8 +7,11 @@
 //  - Filters: passed through. A worktree then holds what is stored (git-crypt: the encrypted bytes), and
 //    unchanged files stay as they are. In the person's own checkout a fast-forward that touches such files
 //    is refused (target.ts), since it would leave stored bytes where the person expects clean ones.
+//    Where Git LFS is configured and not installed, git itself would refuse to look at such files: its
+//    filter is passed through as well, and pointers stay the pointers that they are in the checkout.
 //  - Merge drivers: git's own text merge instead.
-import type { RunGit, Setting } from "./exec.ts";
+import { findProgram } from "../lib/find-program.ts";
+import type { Environment, RunGit, Setting } from "./exec.ts";
 import { decodeName, splitNul } from "./names.ts";
 
 export interface Drivers {
@@ -21,7 +24,7 @@ const lfsCommand = /^git[- ]lfs (clean|smudge( --skip)?) -- %f$|^git[- ]lfs filt
 const textMerge = "git merge-file -q --marker-size=%L %A %O %B";
 
 /** Reads which drivers are configured at a place, and what to set so that they do not run. */
-export async function neutralDrivers(git: RunGit): Promise<Drivers> {
+export async function neutralDrivers(environment: Environment, git: RunGit): Promise<Drivers> {
   const args = ["config", "--null", "--get-regexp", "^(filter|merge)\\..*\\.(clean|smudge|process|driver)$"];
   const { stdout } = await git(args, { accept: [1] });
   const filters = new Map<string, string[]>();
@@ -32,7 +35,9 @@ export async function neutralDrivers(git: RunGit): Promise<Drivers> {
     if (key.startsWith("merge.")) merges.add(name);
     else filters.set(name, [...(filters.get(name) ?? []), value.join("\n")]);
   }
-  const off = [...filters].filter(([, commands]) => !commands.every((command) => lfsCommand.test(command)));
+  const isLfs = (commands: string[]) => commands.every((command) => lfsCommand.test(command));
+  const works = (commands: string[]) => isLfs(commands) && findProgram("git-lfs", environment["PATH"] ?? "");
+  const off = [...filters].filter(([, commands]) => !works(commands));
   const names = off.map(([name]) => name);
   return { filters: names, settings: [...names.flatMap(passThrough), ...[...merges].map(textual)] };
 }

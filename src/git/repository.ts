@@ -25,7 +25,8 @@ export function createRepository(environment: Environment, project: Project): Re
   const at = { environment, commonDir, objects };
   const target = { environment, project, objects };
   // .git/info/attributes, which counts everywhere, may name merge drivers.
-  const merging = async () => gitAt(environment, place, (await neutralDrivers(objects)).settings);
+  const merging = async () =>
+    gitAt(environment, place, (await neutralDrivers(environment, objects)).settings);
   const worktree = (path: string) => openWorktree(at, path);
   return {
     project,

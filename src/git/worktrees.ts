@@ -100,7 +100,7 @@ export async function openWorktree(at: Surroundings, asked: string): Promise<Wor
   await restoreGitFile(path, gitDir);
   for (const name of ["index.lock", "HEAD.lock"]) await removeStaleLock(join(gitDir, name));
   const place = { kind: "worktree", gitDir, workTree: path, ours: true } as const;
-  const drivers = await neutralDrivers(gitAt(at.environment, place));
+  const drivers = await neutralDrivers(at.environment, gitAt(at.environment, place));
   return { path, gitDir, git: gitAt(at.environment, place, drivers.settings) };
 }
 

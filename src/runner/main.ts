@@ -14,7 +14,7 @@ import {
   type FrameName,
 } from "../protocol/runner.ts";
 import { encodeFrame, FrameDecoder } from "../rpc/frames.ts";
-import { findProgram } from "../sandbox/find-program.ts";
+import { findProgram } from "../lib/find-program.ts";
 import { PipeSource } from "../sandbox/pipes.ts";
 import type { ProcessHost } from "../sandbox/process.ts";
 import { lanes, type Lane } from "../tools/catalog.ts";

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram } from "./find-program.ts";
+import { findProgram } from "../lib/find-program.ts";
 import { probeSandbox, type Machine } from "./probe.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "loopr-probe-"));

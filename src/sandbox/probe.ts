@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../lib/errors.ts";
 import { bwrapOptions } from "./bwrap.ts";
-import { findProgram } from "./find-program.ts";
+import { findProgram } from "../lib/find-program.ts";
 import { handOver } from "./hand-over.ts";
 import { socketFilter } from "./seccomp.ts";
 

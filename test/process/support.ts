@@ -7,7 +7,7 @@ import { createRunnerHost, type RunnerHost, type RunnerHostOptions } from "../..
 import type { JobOutcome, JobRequest } from "../../src/engine/ports.ts";
 import type { Log } from "../../src/lib/log.ts";
 import { defaultDeny } from "../../src/sandbox/deny.ts";
-import { findProgram } from "../../src/sandbox/find-program.ts";
+import { findProgram } from "../../src/lib/find-program.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** What certainly is there to run a script inside: the runtime of the tests, wherever the checkout lies. */

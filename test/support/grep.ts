@@ -1,7 +1,7 @@
 // Both ways of grep: the same calls on the same files must give the same answers.
 import { expect } from "bun:test";
 import { ToolFailure } from "../../src/runner/tool.ts";
-import { findProgram } from "../../src/sandbox/find-program.ts";
+import { findProgram } from "../../src/lib/find-program.ts";
 import type { ToolBench } from "./tools.ts";
 
 const ripgrep = findProgram("rg", process.env["PATH"] ?? "");
