@@ -54,7 +54,7 @@ function put(dir: string, files: Readonly<Record<string, string>>): void {
   }
 }
 
-const inPlace = ({ repo }: RunBed): Place => ({ dir: repo.dir, git: repo.git });
+const inPlace = ({ repo }: RunBed): Place => ({ dir: repo.dir, git: (...args) => repo.git(...args) });
 
 const cases: {
   name: string;
