@@ -54,7 +54,8 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
   "plan.approve":
     "Approves a plan that waits: its children start. With `version`, only if that one is still the newest.",
   "plan.reject": "Rejects a plan: it has failed.",
-  "plan.iterate": "Sends a plan back with feedback.",
+  "plan.iterate":
+    "Sends a plan back with feedback. One that was approved already only where the client says that it knows: what followed from it is invalidated.",
   "plan.merge": "Merges a verified run. The outcome comes as a `merge.*` event.",
   "plan.undo":
     "Takes a merged run back by a commit on the target, its check run before. Answers when that is done; asked for once, it survives the daemon's end.",

@@ -33,7 +33,7 @@ describe("the gate", () => {
   test("iterate needs feedback", async () => {
     const daemon = gateOf();
     expect(await iterate(testContext(), ["a1b2"], { message: "smaller" }, testPorts(daemon))).toBe(0);
-    expect(daemon.called("plan.iterate")).toEqual([{ id: rootId, feedback: "smaller" }]);
+    expect(daemon.called("plan.iterate")).toEqual([{ id: rootId, feedback: "smaller", approved: false }]);
     expect(
       exitCodeOf(await failing(iterate(testContext(), ["a1b2"], { message: " " }, testPorts(daemon)))),
     ).toBe(2);

@@ -87,9 +87,14 @@ export async function iterate(
 ): Promise<number> {
   const feedback = typeof typed["message"] === "string" ? typed["message"].trim() : "";
   if (!feedback) throw usage("the feedback is empty", "say what to change: -m FEEDBACK");
-  return onPlan(context, args, ports, async (client, { loop, short }) => {
-    const result = await client.call("plan.iterate", { id: loop.id, feedback });
-    context.say(`Sent ${short(loop.id)} "${titleOf(loop)}" back with your feedback`);
+  return onPlan(context, args, ports, async (client, { loop, loops, short }) => {
+    // Approved before: whoever sends it back now means all that has followed from it, too.
+    const approved = loop.status === "complete";
+    const result = await client.call("plan.iterate", { id: loop.id, feedback, approved });
+    const below = loops.filter(({ id }) => id.startsWith(`${loop.id}-`)).length;
+    const gone =
+      approved && below > 0 ? `; its ${count(below, "loop")} no longer count, their work is kept` : "";
+    context.say(`Sent ${short(loop.id)} "${titleOf(loop)}" back with your feedback${gone}`);
     context.say(`  next: loopr watch ${short(loop.root_id)}`);
     return { ...result };
   });

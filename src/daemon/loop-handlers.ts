@@ -121,10 +121,10 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         engine.gate.reject(id, reason ?? "");
         return { rejected: true };
       },
-      "plan.iterate": async ({ id, feedback }) => {
-        // What follows from an approved plan is invalidated, and the plan runs again.
-        const approved = ledger.loop(id).loop_type === "plan" && ledger.loop(id).status === "complete";
-        if (approved) await engine.signals.send("invalidate", [id], feedback);
+      "plan.iterate": async ({ id, feedback, approved }) => {
+        const { loop_type, status } = ledger.loop(id);
+        const again = approved === true && loop_type === "plan" && status === "complete";
+        if (again) await engine.signals.send("invalidate", [id], feedback);
         else engine.gate.iterate(id, feedback);
         return { iterated: true, feedback_received: true };
       },

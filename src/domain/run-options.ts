@@ -24,6 +24,14 @@ export const RunOptions = z.object({
 });
 export type RunOptions = z.infer<typeof RunOptions>;
 
+/** What is said of a run that was created. */
+export const RunCreated = z.object({
+  id: z.string(),
+  status: z.literal("created"),
+  warnings: z.array(z.string()),
+  bounds: z.string(),
+});
+
 /** So deep a tree of loops is a mistake. */
 const levelsMax = 12;
 const typeName = /^[a-z][a-z0-9-]{0,39}$/;

@@ -9,7 +9,7 @@ import { JudgeStats } from "../domain/judgement.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
 import { signals } from "../domain/signal.ts";
-import { RunOptions } from "../domain/run-options.ts";
+import { RunCreated, RunOptions } from "../domain/run-options.ts";
 
 export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
   readonly params: P;
@@ -72,14 +72,6 @@ const loopDetail = () =>
       iterations: z.number(),
       bounds: optional(z.array(Bound())),
     }),
-  });
-
-const created = () =>
-  z.object({
-    id: z.string(),
-    status: z.literal("created"),
-    warnings: z.array(z.string()),
-    bounds: z.string(),
   });
 
 export const methods = {
@@ -149,7 +141,7 @@ export const methods = {
         env: optional(z.record(z.string(), z.string())),
         options: optional(RunOptions),
       }),
-    created,
+    () => RunCreated,
   ),
   "loop.replay": method(
     () =>
@@ -160,7 +152,7 @@ export const methods = {
         /** Approves its plans without asking. */
         approve: optional(z.boolean()),
       }),
-    created,
+    () => RunCreated,
   ),
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
@@ -243,7 +235,13 @@ export const methods = {
   ),
   "plan.reject": method(() => z.object({ id: z.string(), reason: optional(z.string()) }), yes("rejected")),
   "plan.iterate": method(
-    () => z.object({ id: z.string(), feedback: z.string().check(z.minLength(1)) }),
+    /** `approved`: known to be. It runs again nevertheless, and what followed from it is invalidated. */
+    () =>
+      z.object({
+        id: z.string(),
+        feedback: z.string().check(z.minLength(1)),
+        approved: optional(z.boolean()),
+      }),
     () => z.object({ iterated: z.literal(true), feedback_received: z.literal(true) }),
   ),
   "plan.merge": method(byId, yes("merging")),

@@ -76,6 +76,22 @@ describe("loopr edit", () => {
         const late = await loopr(["edit", id, "--print"]);
         expect(late.code).toBe(1);
         expect(late.stderr).toContain("is complete; a plan can be edited while it waits for approval");
+
+        // Sent back after its approval: it is planned anew, and what had followed from it no longer counts.
+        const again = await loopr(["iterate", id, "-m", "shorter"]);
+        expect(again.stdout).toContain("its 2 loops no longer count");
+        await until(
+          async () => json(await loopr(["status", id, "--json"]))["status"] === "awaiting_approval",
+          25_000,
+          "the gate",
+        );
+        const { loops } = json(await loopr(["list", "--json"])) as {
+          loops: { id: string; status: string }[];
+        };
+        expect(loops.filter((one) => one.id !== id).map(({ status }) => status)).toEqual([
+          "invalidated",
+          "invalidated",
+        ]);
       },
       { files },
     );
