@@ -61,6 +61,16 @@ test("the one next action: gate, merge, pause, failure, nothing", () => {
   }
 });
 
+test("the reason is what stands in the way; a bound that is reached is looked at before it is raised", () => {
+  const failure = { code: "x", message: "main has local changes", hint: "" };
+  const next = (patch: Partial<ReportedRun>) => reportOf([run("a", { failure, ...patch })], 0, 1).next;
+  expect(next({ run_state: "verified", waiting_for: "merge" })).toMatchObject({
+    command: "loopr merge a",
+    why: failure.message,
+  });
+  expect(next({ run_state: "paused", waiting_for: "budget" })?.command).toBe("loopr status a");
+});
+
 test("what was told as ended is told again only where it ended otherwise since", () => {
   const told = { a: "merged", b: "waiting" };
   expect(ids(reportOf([run("a", {}), run("b", {})], 50, 200, told).merged)).toEqual(["b"]);

@@ -104,10 +104,17 @@ function nextAction({ waiting, failed }: Report): Report["next"] {
   const gate = at("awaiting_approval");
   if (gate) return action(gate, `loopr status ${gate.id}`, "its plan waits for you to approve or reject it");
   const verified = at("verified");
-  if (verified)
-    return action(verified, `loopr merge ${verified.id}`, "every check has passed, it waits to be merged");
+  if (verified) {
+    // What stood in the way of the merge is the reason; mended, the same command does it.
+    const why = verified.failure?.message ?? "every check has passed, it waits to be merged";
+    return action(verified, `loopr merge ${verified.id}`, why);
+  }
   const paused = at("paused");
-  if (paused) return action(paused, `loopr resume ${paused.id}`, paused.failure?.message ?? "it is paused");
+  if (paused) {
+    // A bound is raised first; that says how to go on.
+    const verb = paused.waiting_for === "budget" ? "status" : "resume";
+    return action(paused, `loopr ${verb} ${paused.id}`, paused.failure?.message ?? "it is paused");
+  }
   const last = failed.at(-1);
   if (last) return action(last, `loopr status ${last.id} -d`, last.failure?.message ?? "it failed");
   return null;
