@@ -1,10 +1,8 @@
 // The target moves under a running plan, and children fail: what the run does about it by itself.
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { until } from "../support/harness.ts";
 import { text, tool, type Handler, type RecordedRequest } from "../support/model-server.ts";
-import { json, withRuns, type RunBed } from "../support/runs.ts";
+import { json, plainPlans, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
 
 const files = { "a.txt": "a\n", "b.txt": "b\n", "test.sh": "! grep -q broken *.txt\n" };
@@ -24,9 +22,7 @@ const write = (name: string, content: string) => tool("write_file", { path: `${n
 const letterOf = (request: RecordedRequest) => /<task>\nMake (\w)\.txt/.exec(request.prompt)?.[1] ?? "?";
 
 function configure({ home }: RunBed, yml: string): void {
-  const directory = join(home.userHome, ".config", "loopr");
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "loopr.yml"), yml);
+  writeUserConfig(home, plainPlans + yml);
 }
 
 interface Told {
