@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 
-const personal = "plan: { passes: 1 }\njudge: off\n";
 const run = ["run", "--check", "sh test.sh", "--yes", "--json"];
 const solving: Handler = (request) =>
   request.turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
@@ -104,6 +103,7 @@ describe("a type of the project's own", () => {
 test("levels of any depth, types of one's own in between; models for each purpose from the configuration", () => {
   const handler: Handler = (request, n) => {
     if (request.turn > 0) return [text("Done.")];
+    if (request.tools.includes("verdict")) return [tool("verdict", { pass: true, reasons: ["clear"] })];
     if (request.tools.includes("create_spec"))
       return [
         tool("create_spec", {
@@ -117,14 +117,20 @@ test("levels of any depth, types of one's own in between; models for each purpos
     return solving(request, n);
   };
   return withRuns(handler, async (bed) => {
-    writeUserConfig(bed.home, `${personal}llm: { models: { spec: for-specs, phase: for-phases } }\n`);
-    put(bed, "loops/design.yml", "extends: spec\nmodel: for-design\nchildren: [phase]\n");
+    writeUserConfig(
+      bed.home,
+      "judge: { spec: off, phase: gate }\nllm: { models: { spec: for-specs, phase: for-phases, judge: for-judging } }\n",
+    );
+    put(bed, "loops/design.yml", "extends: spec\nmodel: for-design\nchildren: [phase]\njudge: shadow\n");
     const result = await bed.loopr([...run, "--levels", "spec,spec,design,phase,code", "Greet"], {
       deadlineMs: 50_000,
     });
     expect(result).toMatchObject({ code: 0 });
     const models = bed.server.requests.filter(({ turn }) => turn === 0).map(({ model }) => model);
-    expect(models).toEqual(["for-specs", "for-specs", "for-design", "for-phases", "claude-sonnet-5-5"]);
+    expect(models).toEqual([
+      ...["for-specs", "for-specs", "for-design", "for-judging"],
+      ...["for-phases", "for-judging", "claude-sonnet-5-5"],
+    ]);
     const wrong = await bed.loopr([...run, "--levels", "design,code", "Greet"]);
     expect(wrong.code).toBe(2);
     expect(wrong.stdout).toContain("has code below design; below it may come phase");
