@@ -1,5 +1,4 @@
 // What the schema's types cannot say of a value: forms, paths, names that must not be passed on.
-import { homedir } from "node:os";
 import { dirname, isAbsolute, join, normalize, resolve } from "node:path";
 import * as z from "zod/mini";
 import { builtInTree, levelsProblem } from "../domain/loop-types.ts";
@@ -117,7 +116,8 @@ const pathKeys: ReadonlySet<string> = new Set([
 export function settledValue(key: ConfigKey, value: unknown, file: string, env: Environment): unknown {
   if (!pathKeys.has(key.name) || value === null) return value;
   const absolute = (path: string) => {
-    const home = userHome(env) ?? homedir();
+    // Where there is none, a path in it names nothing: whoever reads it says so.
+    const home = userHome(env) ?? "/nonexistent";
     if (path === "~") return home;
     return path.startsWith("~/") ? join(home, path.slice(2)) : resolve(dirname(file), path);
   };

@@ -2,13 +2,13 @@
 // sandbox, as his own command, with a clean environment; the daemon never waits for it.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { userInfo } from "node:os";
 import type { Config } from "../domain/config.ts";
 import type { Loop, RunState } from "../domain/loop.ts";
 import { noticeOf, type NoticeKind } from "../domain/notice.ts";
 import type { StoredEvent } from "../engine/ports.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
+import { ownUid } from "../lib/processes.ts";
 
 /** A command that takes longer is killed, with all that it has started. */
 const commandTimeoutMs = 10_000;
@@ -107,7 +107,7 @@ function variables(kind: NoticeKind, root: Loop): Record<string, string> {
 
 /** Where notifications of the desktop go, which `notify-send` has to know. */
 function sessionBus(env: Readonly<Record<string, string>>): Record<string, string> {
-  const socket = `/run/user/${userInfo().uid}/bus`;
+  const socket = `/run/user/${ownUid()}/bus`;
   return env["DBUS_SESSION_BUS_ADDRESS"] === undefined && existsSync(socket)
     ? { DBUS_SESSION_BUS_ADDRESS: `unix:path=${socket}` }
     : {};

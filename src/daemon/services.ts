@@ -1,6 +1,5 @@
 // Everything behind the protocol, built once: store, git, runners, models, engine.
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../domain/config.ts";
 import type { Run } from "../domain/run.ts";
@@ -10,6 +9,7 @@ import { createGit } from "../git/git.ts";
 import { ownAccount } from "../lib/account.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
+import { userHome } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
 import { CallLimiter } from "../llm/limiter.ts";
 import { defaultDeny } from "../sandbox/deny.ts";
@@ -88,8 +88,8 @@ export function createServices(options: ServiceOptions): Services {
     // HOME may be set to anything; the account's own home holds secrets all the same.
     deny: (run) => [
       ...new Set(
-        [run.env["HOME"], homedir(), account?.home]
-          .filter((home) => home !== undefined)
+        [run.env["HOME"], userHome({}), account?.home]
+          .filter((home) => home !== undefined && home !== null)
           .flatMap((home) => defaultDeny({ home, dataDir })),
       ),
     ],

@@ -2,7 +2,7 @@
 // says, and that may be anything.)
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { userInfo } from "node:os";
+import { ownUid } from "./processes.ts";
 
 export interface Account {
   name: string;
@@ -12,7 +12,7 @@ export interface Account {
 const lookUpTimeoutMs = 2_000;
 
 /** Null where nobody knows of it: a user number without an account, as in some containers. */
-export function ownAccount(uid = userInfo().uid, passwdFile = "/etc/passwd"): Account | null {
+export function ownAccount(uid = ownUid(), passwdFile = "/etc/passwd"): Account | null {
   return find(localAccounts(passwdFile), uid) ?? find(directoryAccounts(uid), uid);
 }
 

@@ -1,7 +1,8 @@
 // Where everything lives. Client and daemon decide it by the same functions, from the environment alone.
 import { statfsSync } from "node:fs";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { ownUid } from "./processes.ts";
 
 /** `sun_path` holds 108 bytes on Linux and 104 on macOS, a final NUL included. */
 const socketPathBytesMax = 103;
@@ -23,8 +24,17 @@ export function defaultDataDir(env: Environment = process.env): string {
 
 /** The user's home directory, or null where there is none at all. */
 export function userHome(env: Environment = process.env): string | null {
-  const home = env["HOME"] || homedir();
+  const home = env["HOME"] || accountHome();
   return home && home !== "/nonexistent" ? resolve(home) : null;
+}
+
+/** An account need not be known to the system: a container's user that is but a number. */
+function accountHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return "";
+  }
 }
 
 /** `<home>/daemon.sock` or what `LOOPR_SOCKET` says, or the place in /tmp where that path is too long or on a network file system. */
@@ -61,7 +71,7 @@ export function fallbackSocketPath(wanted: string): string {
 
 /** The directory (0700, its owner checked by whoever uses it) of sockets that cannot live in their home. */
 export function socketFallbackDir(): string {
-  return `/tmp/loopr-${userInfo().uid}`;
+  return `/tmp/loopr-${ownUid()}`;
 }
 
 /** The name of the network file system that holds `path` (or its nearest existing parent); null if none. */

@@ -1,5 +1,6 @@
 // Which process is meant: a PID alone is reused, a PID with its start time and boot is not.
 import { readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 
 /**
  * When a process started, in a form that only compares: equal means the same process. Null where there is
@@ -24,6 +25,11 @@ function startTimeFromPs(pid: number): string | null {
   const result = spawnSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], { encoding: "utf8" });
   const [, state = "", started = ""] = /^\s*(\S+)\s+(.+?)\s*$/.exec(result.stdout) ?? [];
   return started === "" || state.startsWith("Z") ? null : started;
+}
+
+/** Of the user that we run as, who need not have an account: then `userInfo` fails. */
+export function ownUid(): number {
+  return process.getuid?.() ?? userInfo().uid;
 }
 
 /** Changes with every boot; empty where the platform does not tell (its start times hold a date instead). */

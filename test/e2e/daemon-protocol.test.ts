@@ -88,6 +88,44 @@ describe("an original client", () => {
   );
 });
 
+test(
+  "what any version may ask of any other has exactly these fields",
+  () =>
+    withHome(async (home) => {
+      await home.ok(["daemon", "start"]);
+      const client = await wire(join(home.dir, "daemon.sock"));
+      for (const [method, params, fields] of [
+        [
+          "initialize",
+          { version: "0.1.1" },
+          ["version", "build", "protocol", "capabilities", "pid", "nonce", "started_at", "home"],
+        ],
+        ["ping", undefined, ["pong"]],
+        [
+          "status",
+          undefined,
+          [
+            "running",
+            "version",
+            "build",
+            "pid",
+            "uptime_ms",
+            "llm_ready",
+            "loops",
+            "clients",
+            "memory_bytes",
+          ],
+        ],
+        ["shutdown", undefined, ["stopping"]],
+      ] as const) {
+        const { result } = await client.call(method, params);
+        expect([method, ...Object.keys(result as object)]).toEqual([method, ...fields]);
+      }
+      await until(() => home.processes().length === 0, 20_000, "the daemon to end");
+    }),
+  limitMs,
+);
+
 describe("errors", () => {
   test(
     "name what is wrong, and the connection lives on",

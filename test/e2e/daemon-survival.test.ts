@@ -1,6 +1,9 @@
 // Who follows a daemon that dies: comes back, starting another where that is wanted, and only there.
 import { expect, test } from "bun:test";
 import { isAlive, signal, until, withHome, type Home, type Running } from "../support/harness.ts";
+import { text, tool, type Handler } from "../support/model-server.ts";
+import { withPty } from "../support/pty.ts";
+import { goodGreet, json, withRuns } from "../support/runs.ts";
 
 const limitMs = 60_000;
 
@@ -51,5 +54,40 @@ test(
       watch.kill("SIGINT");
       await watch.wait();
     }),
+  limitMs,
+);
+
+test(
+  "the interface killed with -9, and its terminal closed: the loops go on to their end",
+  async () => {
+    const opened = Promise.withResolvers<void>();
+    const handler: Handler = async ({ turn }) => {
+      await opened.promise;
+      return turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
+    };
+    await withRuns(handler, async ({ home, repo, env, loopr, server }) => {
+      const run = ["run", "--depth", "code", "--check", "sh test.sh", "Greet", "--yes", "--json"];
+      const starter = home.start(run, { cwd: repo.dir, env });
+      await until(() => server.requests.length > 0, 20_000, "the model to be asked");
+      starter.kill("SIGKILL");
+      await withPty(home, { cwd: repo.dir, env }, async (pty) => {
+        await pty.shows("Greet");
+        signal(pty.pid, "SIGKILL");
+        await pty.exited();
+      });
+      await withPty(home, { cwd: repo.dir, env }, async (pty) => {
+        await pty.shows("Greet");
+        pty.close();
+        await pty.exited();
+      });
+      opened.resolve();
+      const merged = async () => {
+        const { loops } = json(await loopr(["list", "--json"])) as { loops: { run_state: string }[] };
+        return loops[0]?.run_state === "merged";
+      };
+      await until(merged, 30_000, "the run to be merged");
+      expect(repo.read("greet.sh")).toBe(goodGreet);
+    });
+  },
   limitMs,
 );

@@ -206,7 +206,27 @@ const elsewhere: [string, string, string][] = [
   ],
   ["socket 0600 under umask 0", "daemon-start", "makes the socket private even under umask 0"],
   ["socket paths over 103 bytes", "daemon-socket", "of a home with a long path"],
-  ["initialize, ping, status, shutdown never change shape", "daemon-protocol", "of versions tell both"],
+  [
+    "initialize, ping, status, shutdown never change shape",
+    "daemon-protocol",
+    "what any version may ask of any other has exactly these fields",
+  ],
+  [
+    "two builds of one version: the later replaces, once",
+    "daemon-upgrade",
+    "of two builds of one version the later one replaces an idle daemon",
+  ],
+  [
+    "a daemon too old to wait for checkpoints",
+    "daemon-foreign",
+    "a daemon of ours that is too old to wait for checkpoints",
+  ],
+  [
+    "the interface killed, its terminal closed",
+    "daemon-survival",
+    "the interface killed with -9, and its terminal closed",
+  ],
+  ["a crash with a key in its words", "credentials", "a crash that has a key in its words leaves none"],
   [
     "a newer client replaces an idle daemon, an older never",
     "daemon-upgrade",

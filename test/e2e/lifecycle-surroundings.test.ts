@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -168,6 +169,53 @@ table("what is on disk", [
         expect(doctor.stdout).toMatch(/^fail +home .*\n +→ set LOOPR_HOME/m);
       }
       chmodSync(home.dir, 0o700);
+    },
+  },
+  {
+    name: "no home directory at all",
+    provoked: "a user that is but a number, without HOME",
+    seen: "a warning, and the current directory takes its place; everything works there",
+    root: true,
+    run: async (home) => {
+      const uid = 65531; // no account
+      const here = join(home.root, "here");
+      mkdirSync(here);
+      chmodSync(home.root, 0o755);
+      chownSync(here, uid, uid);
+      const by = (args: string[]) =>
+        home.exec("setpriv", [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", program, ...args], {
+          cwd: here,
+          env: { HOME: undefined, LOOPR_HOME: undefined },
+        });
+      const listed = await by(["list"]);
+      expect(listed).toMatchObject({ code: 0 });
+      expect(listed.stderr).toBe(`warning: you have no home directory; using ${here}/.loopr\n`);
+      expect((await by(["daemon", "status"])).stdout).toContain(`home      ${here}/.loopr`);
+      expect((await by(["doctor"])).stdout).toMatch(/^ok +home +\S+here\/\.loopr, private$/m);
+      expect(await by(["daemon", "stop"])).toMatchObject({ code: 0 });
+    },
+  },
+  {
+    name: "a socket that may not be used",
+    provoked: "LOOPR_SOCKET in another user's directory of mode 0700",
+    seen: "said at once, and no daemon is started for it",
+    root: true,
+    run: async (home) => {
+      const closed = join(home.root, "closed");
+      mkdirSync(closed, { mode: 0o700 });
+      chmodSync(home.root, 0o755);
+      chmodSync(home.userHome, 0o755);
+      chownSync(home.userHome, 65534, 65534);
+      for (const args of [["list"], ["daemon", "start"]]) {
+        const result = await home.exec("setpriv", [...asNobody, program, ...args], {
+          env: { LOOPR_SOCKET: join(closed, "s.sock") },
+        });
+        expect(result.code).toBe(4);
+        expect(result.stderr).toMatch(
+          /^error: the daemon's socket \S+closed\/s\.sock cannot be used: permission denied\n {2}hint: /,
+        );
+      }
+      expect(existsSync(home.dir)).toBe(false);
     },
   },
   {
