@@ -31,23 +31,21 @@ export function priority(loop: Loop, nowMs: number): number {
  * dependencies are done (complete with every descendant, and integrated). Ties go to the older id.
  */
 export function schedule(loops: readonly Loop[], limits: ScheduleLimits, nowMs: number): Loop[] {
-  const byId = new Map(loops.map((loop) => [loop.id, loop]));
-  const children = Map.groupBy(loops, (loop) => loop.parent_id ?? "");
-  const childrenOf = (id: string) => children.get(id) ?? [];
-  const isReady = (loop: Loop) =>
-    loop.status === "pending" &&
-    (loop.parent_id === null || byId.get(loop.parent_id)?.status === "complete") &&
-    loop.depends_on.every((id) => {
-      const dependency = byId.get(id);
-      return dependency !== undefined && isDone(dependency, childrenOf);
-    });
-
-  const running = loops.filter((loop) => loop.status === "running" || loop.status === "rebasing");
   const perType = new Map<LoopType, number>();
-  for (const loop of running) perType.set(loop.loop_type, (perType.get(loop.loop_type) ?? 0) + 1);
-  let free = limits.loops - running.length;
+  const pending: Loop[] = [];
+  let free = limits.loops;
+  for (const loop of loops) {
+    if (loop.status === "pending") pending.push(loop);
+    if (loop.status !== "running" && loop.status !== "rebasing") continue;
+    perType.set(loop.loop_type, (perType.get(loop.loop_type) ?? 0) + 1);
+    free -= 1;
+  }
+  // It is asked at every event, and seldom can anything start: then there is nothing to be weighed.
+  const open = pending.filter((loop) => (perType.get(loop.loop_type) ?? 0) < limits.per_type[loop.loop_type]);
+  if (free <= 0 || open.length === 0) return [];
 
-  const ready = loops
+  const isReady = readiness(loops);
+  const ready = open
     .filter(isReady)
     .map((loop) => ({ loop, rank: priority(loop, nowMs) }))
     .sort((a, b) => b.rank - a.rank || (a.loop.id < b.loop.id ? -1 : 1));
@@ -61,4 +59,21 @@ export function schedule(loops: readonly Loop[], limits: ScheduleLimits, nowMs: 
     chosen.push(loop);
   }
   return chosen;
+}
+
+/** Whether a pending loop's parent and dependencies let it run. What that takes is looked up where it is needed. */
+function readiness(loops: readonly Loop[]): (loop: Loop) => boolean {
+  let known: { byId: Map<string, Loop>; children: Map<string, Loop[]> } | null = null;
+  const family = () =>
+    (known ??= {
+      byId: new Map(loops.map((loop) => [loop.id, loop])),
+      children: Map.groupBy(loops, (loop) => loop.parent_id ?? ""),
+    });
+  const childrenOf = (id: string) => family().children.get(id) ?? [];
+  return ({ parent_id, depends_on }) =>
+    (parent_id === null || family().byId.get(parent_id)?.status === "complete") &&
+    depends_on.every((id) => {
+      const dependency = family().byId.get(id);
+      return dependency !== undefined && isDone(dependency, childrenOf);
+    });
 }

@@ -211,11 +211,14 @@ export function runStateOf(
   if (root.status === "cancelled" || root.status === "invalidated") return "cancelled";
   if (run.merged_commit) return "merged";
   if (run.verified_commit) return "verified";
-  if (run.blocked) return "paused";
+  const below = () =>
+    stateOfDescendants(loops.filter((loop) => loop.id !== root.id || loop.loop_type === "code"));
+  // What nobody wants any more waits for nobody.
+  if (run.blocked) return root.status === "complete" && below() === "cancelled" ? "cancelled" : "paused";
   if (root.status === "awaiting_approval") return "awaiting_approval";
   if (root.status === "failed" || root.status === "stalled" || root.status === "paused") return root.status;
   if (root.status !== "complete") return root.loop_type === "code" ? "executing" : "planning";
-  return stateOfDescendants(loops.filter((loop) => loop.id !== root.id || loop.loop_type === "code"));
+  return below();
 }
 
 /** One loop that cannot go on does not end the others: the run's state changes when nothing else can move. */

@@ -273,7 +273,7 @@ export class Engine {
   async delete(id: string): Promise<void> {
     const root = this.ledger.loop(id);
     const tree = this.ledger.loopsOf(root.root_id);
-    requireEnded(root, tree);
+    requireEnded(root, tree, this.ledger.run(root.root_id));
     await this.#integrator.cleanUp.forget(root);
     this.ledger.forget(tree.map((loop) => loop.id));
   }

@@ -1,6 +1,7 @@
 // What a person may not ask of a run in the state that it is in, and what to do instead.
 import type { ArtifactVersion } from "../domain/artifacts.ts";
 import type { Loop, RunState } from "../domain/loop.ts";
+import type { Run } from "../domain/run.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Parts } from "./parts.ts";
 
@@ -32,10 +33,13 @@ const live: ReadonlySet<RunState> = new Set([
 ]);
 
 /** Throws `invalid_state` unless nothing of the run can go on by itself. */
-export function requireEnded(root: Loop, tree: readonly Loop[]): void {
+export function requireEnded(root: Loop, tree: readonly Loop[], run: Run): void {
   requireRoot(root, "deleted", "delete");
   const running = tree.find((loop) => loop.status === "running" || loop.status === "rebasing");
-  if (!running && (root.run_state === null || !live.has(root.run_state))) return;
+  // Without its repository nothing of it can go on, or come to an end.
+  const isLive =
+    root.run_state !== null && live.has(root.run_state) && run.blocked?.code !== "repository_gone";
+  if (!running && !isLive) return;
   throw new LooprError(
     "invalid_state",
     `run ${root.id} is ${root.run_state ?? root.status}${running ? `: ${running.id} is ${running.status}` : ""}; to delete it, it has to be ended`,

@@ -76,6 +76,37 @@ describe("init", () => {
     }));
 });
 
+describe("init in projects of the usual kinds", () => {
+  const npm = '{ "scripts": { "test": "x" }, "devDependencies": { "a": "1" } }';
+  const kinds: [kind: string, files: Record<string, string>, check: string, setup: string | null][] = [
+    ["npm", { "package.json": npm, "package-lock.json": "{}" }, "npm test", "npm ci"],
+    ["pnpm", { "package.json": npm, "pnpm-lock.yaml": "" }, "pnpm test", "pnpm install --frozen-lockfile"],
+    ["yarn", { "package.json": npm, "yarn.lock": "" }, "yarn test", "yarn install --frozen-lockfile"],
+    ["bun", { "package.json": npm, "bun.lock": "" }, "bun run test", "bun install --frozen-lockfile"],
+    ["pytest", { "pytest.ini": "[pytest]\n" }, "python3 -m pytest -q", null],
+    ["uv", { "pyproject.toml": "[tool.pytest]\n", "uv.lock": "" }, "uv run pytest -q", "uv sync --frozen"],
+    ["cargo", { "Cargo.toml": "[package]\n" }, "cargo test", null],
+    ["go", { "go.mod": "module x\n" }, "go test ./...", null],
+    ["make", { Makefile: "all:\n\ntest: all\n\ttrue\n" }, "make test", null],
+    ["gradle", { "build.gradle.kts": "", gradlew: "#!/bin/sh\n" }, "./gradlew test", null],
+    ["maven", { "pom.xml": "<project/>" }, "mvn -B -q test", null],
+  ];
+  test("the check and the set-up are found; the file holds them and nothing wrong", () =>
+    withHome(async (home) => {
+      for (const [kind, files, check, setup] of kinds) {
+        const { dir, read } = home.repository({ name: kind, files });
+        const told = JSON.parse(await home.ok(["init", "--json"], { cwd: dir })) as Record<string, unknown>;
+        expect([kind, told]).toMatchObject([kind, { check, setup, trusted: true }]);
+        expect(read(".loopr.yml")).toContain("# "); // commented
+        const shown = JSON.parse(await home.ok(["config", "show", "--json"], { cwd: dir })) as {
+          keys: Record<string, { value: unknown }>;
+        };
+        const { value } = shown.keys["validation.command"] ?? {};
+        expect([kind, value, shown.keys["worktree.setup"]?.value]).toEqual([kind, check, setup]);
+      }
+    }));
+});
+
 describe("trust", () => {
   test("a run is refused until the file is trusted as it is now; what it runs is shown, made harmless", () =>
     withHome(async (home) => {
