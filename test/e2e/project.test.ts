@@ -94,10 +94,11 @@ describe("init in projects of the usual kinds", () => {
   test("the check and the set-up are found; the file holds them and nothing wrong", () =>
     withHome(async (home) => {
       for (const [kind, files, check, setup] of kinds) {
-        const { dir, read } = home.repository({ name: kind, files });
+        const repository = home.repository({ name: kind, files });
+        const { dir } = repository;
         const told = JSON.parse(await home.ok(["init", "--json"], { cwd: dir })) as Record<string, unknown>;
         expect([kind, told]).toMatchObject([kind, { check, setup, trusted: true }]);
-        expect(read(".loopr.yml")).toContain("# "); // commented
+        expect(repository.read(".loopr.yml")).toContain("# "); // commented
         const shown = JSON.parse(await home.ok(["config", "show", "--json"], { cwd: dir })) as {
           keys: Record<string, { value: unknown }>;
         };
