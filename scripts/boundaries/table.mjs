@@ -1,7 +1,7 @@
 // Which folder of src/ may import which. ARCHITECTURE.md shows the same table with its reasons.
 // `types:` allows type-only imports. A path with a file name allows that file alone.
 
-const adapters = ["domain", "tools", "lib", "types:engine/ports.ts"];
+const adapters = ["domain", "tools", "lib", "types:engine/ports.ts", "types:engine/git-port.ts"];
 
 export const folders = {
   lib: [],
@@ -25,7 +25,7 @@ export const folders = {
     "config",
     "git", // the repository that init, trust and doctor are asked about
     "sandbox/probe.ts", // doctor, demo
-    "types:engine/ports.ts", // the type of what git/ answers
+    "types:engine/git-port.ts", // the type of what git/ answers
     "tui", // the command without a name
   ],
   tui: ["client", "protocol", "domain", "lib"],

@@ -7,7 +7,7 @@ import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { describeBounds } from "../engine/bounds.ts";
 import { newLoop } from "../engine/new-loop.ts";
-import type { Git, OpenedRepository } from "../engine/ports.ts";
+import type { Git, OpenedRepository } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
 import { newLoopId } from "../lib/ids.ts";
 import { loadScript } from "../llm/script-file.ts";

@@ -5,7 +5,8 @@ import type { Loop } from "../domain/loop.ts";
 import { typeNameOf } from "../domain/loop-states.ts";
 import { isDone } from "../domain/transition.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Git, Store } from "../engine/ports.ts";
+import type { Store } from "../engine/ports.ts";
+import type { Git } from "../engine/git-port.ts";
 import type { Params, Result } from "../protocol/methods.ts";
 
 interface Needs {

@@ -1,6 +1,7 @@
 // The loop, plan and metrics methods: parameters in, engine called, result out.
 import type { Engine } from "../engine/engine.ts";
-import type { Git, Store } from "../engine/ports.ts";
+import type { Store } from "../engine/ports.ts";
+import type { Git } from "../engine/git-port.ts";
 import type { Loop } from "../domain/loop.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 import { askedText, diffOfFiles } from "../engine/asked.ts";

@@ -5,7 +5,8 @@ import type { IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Engine } from "../engine/engine.ts";
 import { loopRef } from "../engine/parts.ts";
-import type { Git, Repository, Store } from "../engine/ports.ts";
+import type { Store } from "../engine/ports.ts";
+import type { Git, Repository } from "../engine/git-port.ts";
 import { LooprError, systemCode } from "../lib/errors.ts";
 import type { Result } from "../protocol/methods.ts";
 

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import type { Loop } from "../domain/loop.ts";
 import { Look, reportOf, toldOf, type ReportedRun } from "../domain/report.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Git, Store } from "../engine/ports.ts";
+import type { Store } from "../engine/ports.ts";
+import type { Git } from "../engine/git-port.ts";
 import type { Params, Result } from "../protocol/methods.ts";
 
 interface Needs {

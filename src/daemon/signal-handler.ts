@@ -2,7 +2,7 @@
 import type { Loop } from "../domain/loop.ts";
 import { parseSelector, type Term } from "../domain/selector.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Git } from "../engine/ports.ts";
+import type { Git } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { Params, Result } from "../protocol/methods.ts";

@@ -1,7 +1,7 @@
 // Work that no longer counts stays under a ref: nothing that a loop or a run has made is ever lost.
 import type { Loop } from "../domain/loop.ts";
 import { archiveRef, loopRef } from "./parts.ts";
-import type { Repository } from "./ports.ts";
+import type { Repository } from "./git-port.ts";
 
 /** Keeps a commit under the next free archive ref of a loop or run; done already, it stays where it is. */
 export async function keep(repository: Repository, id: string, commit: string): Promise<void> {

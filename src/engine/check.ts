@@ -9,7 +9,8 @@ import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
 import { redactFile } from "./journal.ts";
-import type { JobOutcome, Jobs, Repository } from "./ports.ts";
+import type { JobOutcome, Jobs } from "./ports.ts";
+import type { Repository } from "./git-port.ts";
 import { outputBytesMax, type Workspace } from "./workspace.ts";
 
 /** A check whose runner or sandbox failed is run again this often, and says so. */

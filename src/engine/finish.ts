@@ -10,7 +10,7 @@ import { feedbackOf } from "./verdict.ts";
 import { runCheck } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import { type Parts } from "./parts.ts";
-import type { TargetBlocked } from "./ports.ts";
+import type { TargetBlocked } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** The target may move while the check runs; then it is rebased and checked again, this often. */

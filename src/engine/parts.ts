@@ -4,7 +4,8 @@ import type { Run } from "../domain/run.ts";
 import type { Clock } from "../lib/clock.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Git, Jobs, Model, Store } from "./ports.ts";
+import type { Jobs, Model, Store } from "./ports.ts";
+import type { Git } from "./git-port.ts";
 import type { Spending } from "./spending.ts";
 import { Workspace } from "./workspace.ts";
 

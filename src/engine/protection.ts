@@ -19,7 +19,7 @@ import {
 import { canSteer } from "../domain/steering.ts";
 import { isSourceByContent } from "../domain/test-names.ts";
 import type { Run } from "../domain/run.ts";
-import type { FileChange, Repository } from "./ports.ts";
+import type { FileChange, Repository } from "./git-port.ts";
 
 export interface ProtectionRequest {
   repository: Repository;

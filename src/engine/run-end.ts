@@ -3,7 +3,7 @@ import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
 import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
-import type { TargetBlocked } from "./ports.ts";
+import type { TargetBlocked } from "./git-port.ts";
 import { sendBack } from "./send-back.ts";
 import type { Workspace } from "./workspace.ts";
 

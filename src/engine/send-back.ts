@@ -1,6 +1,6 @@
 // Finished work that the integration queue could not take goes back to its loop, with the reason as feedback.
 import { loopRef, type Parts } from "./parts.ts";
-import type { Conflict, Repository } from "./ports.ts";
+import type { Conflict, Repository } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
 
 export async function sendBack(

@@ -6,7 +6,7 @@ import type { Run } from "../domain/run.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
-import type { FileChange } from "./ports.ts";
+import type { FileChange } from "./git-port.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
 import type { Workspace } from "./workspace.ts";
 

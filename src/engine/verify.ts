@@ -14,7 +14,7 @@ import type { Run } from "../domain/run.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { runCheck } from "./check.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
-import type { Repository } from "./ports.ts";
+import type { Repository } from "./git-port.ts";
 
 /** Directories of checkouts that are no loop's begin like this. */
 const prefix = "verify-";

@@ -7,7 +7,8 @@
 //   projects/<hash>/cache/{work,check}/      caches, apart for tools and checks
 import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
-import type { JobRequest, Repository } from "./ports.ts";
+import type { JobRequest } from "./ports.ts";
+import type { Repository } from "./git-port.ts";
 
 /** What a check or a command keeps of its output, in bytes. */
 export const outputBytesMax = 64 * 1024;

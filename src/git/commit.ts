@@ -1,7 +1,7 @@
 // Commits of what a loop's worktree holds. Files are added by name after they were looked at, so that git
 // never enters a nested repository and never stores what is refused.
 import { readFile } from "node:fs/promises";
-import type { CommitResult } from "../engine/ports.ts";
+import type { CommitResult } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
 import { honestIndex, nestedRepositories, type IndexEntry } from "./checkout.ts";
 import { shortstat } from "./diff.ts";

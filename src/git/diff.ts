@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FileChange } from "../engine/ports.ts";
+import type { FileChange } from "../engine/git-port.ts";
 import { line, type RunGit } from "./exec.ts";
 import { decodeName, encodeName, joinNames, splitNames, splitNul } from "./names.ts";
 import { treeOf } from "./refs.ts";

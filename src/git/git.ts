@@ -1,5 +1,5 @@
 // The adapter of the engine's `Git` port: the real git program, hardened (exec.ts).
-import type { Git } from "../engine/ports.ts";
+import type { Git } from "../engine/git-port.ts";
 import { type Environment } from "./exec.ts";
 import { locateProject } from "./locate.ts";
 import { checkReopened, findRepository } from "./open.ts";

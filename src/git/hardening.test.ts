@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
-import type { Repository } from "../engine/ports.ts";
+import type { Repository } from "../engine/git-port.ts";
 import { createGit } from "./git.ts";
 
 /** `expect.stringContaining` without its `any`. */

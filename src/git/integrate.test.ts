@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
-import type { Repository } from "../engine/ports.ts";
+import type { Repository } from "../engine/git-port.ts";
 import { createGit } from "./git.ts";
 
 const author = "Ada Person <ada@example.com>";

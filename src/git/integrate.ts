@@ -5,7 +5,7 @@
 // cannot be told another. So it is given two commits made for it, whose only parent is a commit of the base's
 // tree. They belong to nothing, and git's own gc removes them.
 import { LooprError } from "../lib/errors.ts";
-import type { Conflict } from "../engine/ports.ts";
+import type { Conflict } from "../engine/git-port.ts";
 import { line, type RunGit } from "./exec.ts";
 import { decodeName, encodeName, showName, splitNul } from "./names.ts";
 import { rewriteCommit, writeCommit } from "./objects.ts";

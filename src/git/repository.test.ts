@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
-import type { Repository } from "../engine/ports.ts";
+import type { Repository } from "../engine/git-port.ts";
 import { createGit } from "./git.ts";
 
 const author = "Ada Person <ada@example.com>";

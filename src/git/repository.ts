@@ -2,7 +2,7 @@
 import { readFile, realpath } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
-import type { Repository } from "../engine/ports.ts";
+import type { Repository } from "../engine/git-port.ts";
 import { checkoutClean, headOf, honestIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
 import { commitAll } from "./commit.ts";
 import { changes, diff, files, read, shortstat, treeWithPathsFrom } from "./diff.ts";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
-import type { Repository } from "../engine/ports.ts";
+import type { Repository } from "../engine/git-port.ts";
 import { createGit } from "./git.ts";
 import { quote } from "../lib/shell.ts";
 

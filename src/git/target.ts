@@ -2,7 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { join } from "node:path";
 import type { Project } from "../domain/run.ts";
-import type { TargetBlocked } from "../engine/ports.ts";
+import type { TargetBlocked } from "../engine/git-port.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import {

@@ -1,7 +1,7 @@
 // A repository with a worktree as the daemon makes one, anew for each test of a file.
 import { afterEach, beforeEach } from "bun:test";
 import { join } from "node:path";
-import type { CommitResult, Repository } from "../../src/engine/ports.ts";
+import type { CommitResult, Repository } from "../../src/engine/git-port.ts";
 import { createGit } from "../../src/git/git.ts";
 import { gitFixture, type GitFixture } from "./git-fixture.ts";
 
