@@ -64,8 +64,8 @@ export async function createRun(
   });
   const { config } = loaded;
   const waived = options.no_check === true;
-  requireCheck(config, waived);
   const { types, levels, warnings: aboutTypes } = settleTypes(loaded, places, trusted);
+  requireCheck(config, waived);
   const target = await targetOf(config, opened);
   const sandboxed = await requireSandbox(config.sandbox.mode, needs);
   const credentials = requireModel(config, caller, needs);

@@ -105,7 +105,7 @@ test(
         [["iterate", short], 2, "--message"],
         [["pause", short], 1, "is verified: nothing in it is left to pause"],
         [["run"], 2, "no task is given"],
-        [["run", "x", "--depth", "deep"], 2, "--depth deep"],
+        [["run", "x", "--depth", "deep"], 2, 'names "deep", which is no type'],
         [["run", "x", "--max-iterations", "0"], 2, "--max-iterations 0"],
         [["run", "x", "--budget", "free"], 2, "--budget free"],
         [["plan", "x", "--depth", "code"], 2, "no plan among the levels"],
