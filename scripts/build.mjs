@@ -58,6 +58,9 @@ const result = spawnSync(
     "--sourcemap=none",
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
+    // The flag itself changes nothing for us. With any flag built in, Bun 1.4 starts in a directory that was deleted,
+    // too; without one it refuses to before our code runs.
+    "--compile-exec-argv=--no-deprecation",
     "--define",
     `LOOPR_VERSION=${JSON.stringify(version)}`,
     "--define",

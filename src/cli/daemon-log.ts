@@ -1,5 +1,5 @@
 // The daemon's log as lines for people. Read from its file: no daemon is needed for it, or started.
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, readSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { logPath } from "../client/log-files.ts";
 import { deferred } from "../lib/deferred.ts";
@@ -7,6 +7,7 @@ import { systemCode } from "../lib/errors.ts";
 import { logLevels, type LogLevel } from "../lib/log.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
+import { openRegular } from "../lib/regular-file.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { clockTime, paint, styleOf, type Paint, type Style } from "./format.ts";
@@ -126,7 +127,7 @@ export class GrowingFile {
 
   #openFile(): boolean {
     try {
-      this.#fd = openSync(this.#path, "r");
+      this.#fd = openRegular(this.#path, constants.O_RDONLY);
       this.#position = 0;
       this.#open = Buffer.alloc(0);
       return true;

@@ -1,9 +1,10 @@
 // loopr doctor: whether this machine, this account and this repository have what a run needs.
+import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import { plain } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { checkClock } from "./doctor/clock.ts";
-import type { Finding } from "./doctor/finding.ts";
+import { failed, type Finding } from "./doctor/finding.ts";
 import { checkDaemon, checkHome } from "./doctor/home.ts";
 import { checkGit, checkLogout, checkPrograms, checkSandbox, checkVersion } from "./doctor/machine.ts";
 import { checkConfiguration, checkKey, checkProject } from "./doctor/project.ts";
@@ -23,13 +24,23 @@ export async function doctor(context: CliContext): Promise<number> {
     checkClock(defaultDataDir(env)),
     ...checkLogout(),
     await checkDaemon(env),
-    ...(await checkProject(context.cwd, env, context.config)),
+    ...(await projectFindings(context, env)),
   ];
   const healthy = findings.every(({ status }) => status !== "fail");
   if (context.json) context.print({ ok: healthy, checks: findings });
   const style = styleOf(context);
   for (const finding of findings) for (const line of linesOf(style, finding)) context.say(line);
   return healthy ? exitCodes.done : exitCodes.failed;
+}
+
+/** The current directory may be gone, which hinders only what is said of it. */
+async function projectFindings(context: CliContext, env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  try {
+    return await checkProject(context.cwd, env, context.config);
+  } catch (error) {
+    if (!(error instanceof LooprError)) throw error;
+    return [failed("project", error)];
+  }
 }
 
 const colours: Readonly<Record<Finding["status"], Paint>> = { ok: "green", warn: "yellow", fail: "red" };

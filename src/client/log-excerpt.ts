@@ -1,6 +1,7 @@
 // The lines that a log has got since a moment, for people: those of an attempt, not of earlier ones.
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { plainLine } from "../lib/plain.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import { isShaped } from "../protocol/shape.ts";
 
 const linesMax = 20;
@@ -35,7 +36,7 @@ export function excerptSince(mark: LogMark): string {
 
 function textSince({ path, inode, bytes }: LogMark): string {
   try {
-    const content = readFileSync(path);
+    const content = readRegular(path);
     // A rotated or emptied file is new from its beginning.
     const isSame = statSync(path).ino === inode && content.length >= bytes;
     return content.subarray(isSame ? bytes : 0).toString("utf8");

@@ -1,6 +1,6 @@
 // The daemon's log files, for who has to show them.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readRegular } from "../lib/regular-file.ts";
 
 export function logPath(dataDir: string): string {
   return join(dataDir, "logs", "daemon.log");
@@ -14,7 +14,7 @@ export function crashLogPath(dataDir: string): string {
 /** The last lines of a file; none where it cannot be read. */
 export function tailOf(path: string, lines: number): string[] {
   try {
-    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines);
+    return readRegular(path).toString("utf8").trimEnd().split("\n").slice(-lines);
   } catch {
     return [];
   }

@@ -1,7 +1,8 @@
 // What a daemon that ended in bad order has left: who it was, when it was last alive, and its last words.
-import { lstatSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bootId } from "../lib/processes.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { isIdentityAlive, readIdentity } from "./identity.ts";
@@ -85,7 +86,7 @@ export function crashRecordPath(dataDir: string): string {
 /** The crash that a later daemon has noted; null where there was none. */
 export function lastCrash(dataDir: string): Crash | null {
   try {
-    const kept: unknown = JSON.parse(readFileSync(crashRecordPath(dataDir), "utf8"));
+    const kept: unknown = JSON.parse(readRegular(crashRecordPath(dataDir)).toString("utf8"));
     return isShaped(kept, crashShape) ? kept : null;
   } catch {
     return null;

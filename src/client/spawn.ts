@@ -1,10 +1,11 @@
 // Starting a daemon in the background, and hearing from it how that went.
 import { spawn } from "node:child_process";
-import { closeSync, constants, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
+import { openRegular } from "../lib/regular-file.ts";
 import { crashLogPath } from "./log-files.ts";
 import { isReadinessLine, type ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
@@ -112,7 +113,7 @@ function openCrashLog(dataDir: string): number | null {
     const path = crashLogPath(dataDir);
     if (!lstatSync(dirname(path)).isDirectory()) return null;
     const tooLong = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > crashLogBytesMax;
-    return openSync(path, crashLogFlags | (tooLong ? constants.O_TRUNC : 0), 0o600);
+    return openRegular(path, crashLogFlags | (tooLong ? constants.O_TRUNC : 0), 0o600);
   } catch {
     return null;
   }

@@ -1,6 +1,5 @@
 // The daemon's life from "the lock is ours" to "the lock is free": recover, listen, serve, stop.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { isIdentityAlive, readIdentity } from "../client/identity.ts";
@@ -8,6 +7,7 @@ import { deferred } from "../lib/deferred.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bootId, processStartTime } from "../lib/processes.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import { build, version } from "../lib/version.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
@@ -98,7 +98,7 @@ export class Daemon {
   /** The PID in the file; null where the file is missing or holds anything else. */
   static getPid(pidPath: string): number | null {
     try {
-      const text = readFileSync(pidPath, "utf8").trim();
+      const text = readRegular(pidPath).toString("utf8").trim();
       const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
       return pid > 0 ? pid : null;
     } catch {

@@ -1,9 +1,11 @@
 // logs/daemon.log: JSON lines, private, rotated while running. Losing a line never hurts the daemon.
-import { closeSync, fstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { messageOf } from "../lib/errors.ts";
+import { closeSync, constants, fstatSync, renameSync, rmSync, writeSync } from "node:fs";
+import { messageOf, systemCode } from "../lib/errors.ts";
 import { logLevels, type Log, type LogLevel, type LogWrite } from "../lib/log.ts";
+import { openRegular } from "../lib/regular-file.ts";
 
 const lineBytesMax = 64 * 1024;
+const appendFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND;
 
 export interface LogFile {
   readonly log: Log;
@@ -87,10 +89,21 @@ interface OpenFile {
 
 function open(path: string): OpenFile {
   try {
-    const fd = openSync(path, "a", 0o600);
+    const fd = openForAppending(path);
     return { fd, bytes: fstatSync(fd).size };
   } catch {
     return { fd: null, bytes: 0 };
+  }
+}
+
+/** What is in the log's place and is no file is put aside: it is not ours to delete. */
+function openForAppending(path: string): number {
+  try {
+    return openRegular(path, appendFlags, 0o600);
+  } catch (error) {
+    if (systemCode(error) !== "EFTYPE") throw error;
+    renameSync(path, `${path}.aside-${Date.now()}`);
+    return openRegular(path, appendFlags, 0o600);
   }
 }
 

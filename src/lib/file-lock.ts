@@ -1,6 +1,7 @@
 // A lock that the kernel releases when its holder dies, however it dies.
-import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from "node:fs";
 import { LooprError, messageOf, systemCode } from "./errors.ts";
+import { openRegular } from "./regular-file.ts";
 
 /** BSD and macOS: open and lock in one call. Not among Node's constants. */
 const O_EXLOCK = 0x20;
@@ -23,7 +24,7 @@ export function tryLockFile(path: string): number | null {
 
 function tryLock(path: string, flags: number): number | null {
   if (process.platform !== "linux") return openLocked(path, flags | O_EXLOCK | constants.O_NONBLOCK);
-  const fd = openSync(path, flags, 0o600);
+  const fd = openRegular(path, flags, 0o600);
   try {
     if (flock(fd) && isAt(fd, path)) return fd;
   } catch (error) {
@@ -40,7 +41,8 @@ function tryLock(path: string, flags: number): number | null {
  */
 export function isFileLocked(path: string): boolean {
   try {
-    statSync(path);
+    // What is no file, or a link, no daemon has opened: see `tryLockFile`.
+    if (!lstatSync(path).isFile()) return false;
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
     throw error;
