@@ -29,7 +29,7 @@ describe("diff", () => {
 
   test("--json", async () => {
     expect((await shown({ diff: text, truncated: false }, true)).printed).toEqual([
-      { id: rootId, diff: text, truncated: false },
+      { id: rootId, iteration: null, diff: text, truncated: false },
     ]);
   });
 
