@@ -115,6 +115,8 @@ const unreachedCodes = new Set([
   "daemon_unreachable",
   "connection_lost",
   "socket_taken",
+  "lock_failed",
+  "log_unreadable",
   "too_few_files",
 ]);
 

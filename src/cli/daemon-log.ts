@@ -1,12 +1,14 @@
 // The daemon's log as lines for people. Read from its file: no daemon is needed for it, or started.
 import { closeSync, constants, existsSync, fstatSync, readSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { logPath } from "../client/log-files.ts";
 import { deferred } from "../lib/deferred.ts";
-import { systemCode } from "../lib/errors.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
 import { logLevels, type LogLevel } from "../lib/log.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
+import { reasonOf, unusableFileOf } from "../lib/reason.ts";
 import { openRegular } from "../lib/regular-file.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { exitCodes, type CliContext } from "./context.ts";
@@ -64,9 +66,21 @@ export async function showDaemonLog(
       for (const line of file.more().filter(isWanted)) show(line);
     }
     return exitCodes.interrupted;
+  } catch (error) {
+    throw unreadable(path, error);
   } finally {
     stopListening();
   }
+}
+
+function unreadable(path: string, cause: unknown): unknown {
+  if (systemCode(cause) === "") return cause;
+  return new LooprError(
+    "log_unreadable",
+    `the log ${unusableFileOf(cause) ?? path} cannot be read: ${reasonOf(cause)}`,
+    `check the rights of it and of the directories above it (\`ls -ld '${dirname(path)}'\`), or set LOOPR_HOME`,
+    { cause },
+  );
 }
 
 /** Names that a rotated log gets, newest first. */

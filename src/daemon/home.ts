@@ -1,8 +1,9 @@
 // The home directory: made private, refused where it is not, and tried out before anything relies on it.
 import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
 import { networkFileSystemOf } from "../lib/paths.ts";
+import { reasonOf } from "../lib/reason.ts";
 
 const moveHint = "set LOOPR_HOME to a directory of your own";
 
@@ -38,7 +39,7 @@ function makeDirectory(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     if (systemCode(error) === "EEXIST") return; // A file or a link: checkPrivate says which.
-    throw unusable(path, `cannot be made: ${reason(error)}`, moveHint, error);
+    throw unusable(path, `cannot be made: ${reasonOf(error)}`, moveHint, error);
   }
 }
 
@@ -46,7 +47,7 @@ function lstatOf(path: string): Stats {
   try {
     return lstatSync(path);
   } catch (error) {
-    throw unusable(path, `cannot be looked at: ${reason(error)}`, moveHint, error);
+    throw unusable(path, `cannot be looked at: ${reasonOf(error)}`, moveHint, error);
   }
 }
 
@@ -56,7 +57,7 @@ function tryWriting(dataDir: string): void {
   try {
     writeFileSync(probe, "loopr", { mode: 0o600 });
   } catch (error) {
-    throw unusable(dataDir, `cannot be written to: ${reason(error)}`, moveHint, error);
+    throw unusable(dataDir, `cannot be written to: ${reasonOf(error)}`, moveHint, error);
   } finally {
     removeProbe(probe);
   }
@@ -72,17 +73,4 @@ function removeProbe(probe: string): void {
 
 function unusable(path: string, what: string, hint = moveHint, cause?: unknown): LooprError {
   return new LooprError("home_unusable", `the directory ${path} ${what}`, hint, { cause });
-}
-
-function reason(error: unknown): string {
-  const words: Record<string, string> = {
-    EACCES: "permission denied",
-    EPERM: "permission denied",
-    EROFS: "the file system is read-only",
-    ENOSPC: "the disk is full",
-    EDQUOT: "the disk quota is used up",
-    ENOTDIR: "a part of the path is not a directory",
-    ELOOP: "too many symbolic links",
-  };
-  return words[systemCode(error)] ?? messageOf(error);
 }

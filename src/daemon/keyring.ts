@@ -1,9 +1,6 @@
 // The keys that clients have brought, in memory only. A run remembers which of them pays for it by a salted
 // fingerprint, never by the key.
-import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
-import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Run } from "../domain/run.ts";
 import { fingerprint } from "../llm/fingerprint.ts";
 
@@ -20,8 +17,8 @@ export class Keyring {
   readonly #keys = new Map<string, Key>();
   readonly #added = new EventEmitter().setMaxListeners(0);
 
-  constructor(dataDir: string) {
-    this.#salt = readSalt(join(dataDir, "salt"));
+  constructor(salt: string) {
+    this.#salt = salt;
   }
 
   /** Remembers a key and says how a run refers to it. */
@@ -59,22 +56,5 @@ export class Keyring {
       if (api_key) clean = clean.replaceAll(api_key, "[key]"); // a server of one's own may want none
     }
     return clean;
-  }
-}
-
-/** Made once per home; of two that make it at the same time the first wins. */
-function readSalt(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, randomBytes(16).toString("hex"), { mode: 0o600 });
-    try {
-      linkSync(temporary, path);
-    } catch {
-      // somebody else's salt is there now: it counts
-    }
-    rmSync(temporary, { force: true });
-    return readFileSync(path, "utf8");
   }
 }

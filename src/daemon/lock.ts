@@ -1,8 +1,9 @@
 // One daemon per home: the lock on daemon.lock, held from before the first write to after the last one.
 import { closeSync } from "node:fs";
 import { liveIdentity, lockPathIn, provenDaemon } from "../client/holder.ts";
-import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
 import { isAt, tryLockFile } from "../lib/file-lock.ts";
+import { reasonOf } from "../lib/reason.ts";
 
 /**
  * How long a loser looks for the winner's name, and how long a lock held by nobody in particular is tried
@@ -39,8 +40,10 @@ function tryLock(path: string): number | null {
     if (systemCode(error) === "") throw error;
     throw new LooprError(
       "home_unusable",
-      `the lock file ${path} cannot be opened: ${messageOf(error)}`,
-      "remove what is in its place, or set LOOPR_HOME to another directory",
+      `the lock file ${path} cannot be opened: ${reasonOf(error)}`,
+      systemCode(error) === "EACCES"
+        ? `chmod 600 '${path}', should it be yours, or set LOOPR_HOME to another directory`
+        : "remove what is in its place, or set LOOPR_HOME to another directory",
       { cause: error },
     );
   }

@@ -1,8 +1,9 @@
 // The composition root of the daemon: home, lock, log, services, and the Daemon that runs them.
 import { join } from "node:path";
-import { LooprError, messageOf } from "../lib/errors.ts";
+import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
+import { reasonOf, unusableFileOf } from "../lib/reason.ts";
 import { writeOut } from "../lib/stdio.ts";
 import { keepCrash } from "./crash.ts";
 import { Daemon, type DaemonConfig } from "./daemon.ts";
@@ -120,7 +121,21 @@ function reportCrashes({ log, redact }: LogFile): void {
   });
 }
 
+/** The store's own hint is for one that has been in use for long. */
+const fullHint = "free space on that disk (or quota), or set LOOPR_HOME to a directory on another one";
+
 function describe(error: unknown): { code: string; message: string; hint: string } {
-  if (error instanceof LooprError) return error;
+  if (error instanceof LooprError) {
+    const { code, message, hint } = error;
+    return { code, message, hint: code === "store_full" ? fullHint : hint };
+  }
+  const path = unusableFileOf(error);
+  if (path !== null) {
+    const isFull = ["ENOSPC", "EDQUOT"].includes(systemCode(error));
+    const hint = isFull
+      ? fullHint
+      : "move away what is in its place, mend its rights (chmod u+rwX), or set LOOPR_HOME";
+    return { code: "home_unusable", message: `${path} cannot be used: ${reasonOf(error)}`, hint };
+  }
   return { code: "internal", message: `the daemon failed by a bug: ${messageOf(error)}`, hint: "" };
 }

@@ -24,6 +24,7 @@ import { loopHandlers } from "./loop-handlers.ts";
 import type { EphemeralEvent, Services } from "./ports.ts";
 import { Retention } from "./retention.ts";
 import { createRunnerHost } from "./runner-host.ts";
+import { readSalt } from "./salt.ts";
 import { countingJobs } from "./tool-counts.ts";
 
 /**
@@ -49,7 +50,7 @@ export function createServices(options: ServiceOptions): Services {
     },
   });
   const git = createGit();
-  const keyring = new Keyring(dataDir);
+  const keyring = new Keyring(readSalt(join(dataDir, "salt"), log.warn));
   const keyEnvironment = options.ownKeys ? process.env : {};
   const jobs = createRunnerHost({
     // Asked at each start: the program may have been replaced or deleted on disk since.

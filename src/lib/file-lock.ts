@@ -1,6 +1,7 @@
 // A lock that the kernel releases when its holder dies, however it dies.
 import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from "node:fs";
-import { LooprError, messageOf, systemCode } from "./errors.ts";
+import { LooprError, systemCode } from "./errors.ts";
+import { reasonOf } from "./reason.ts";
 import { openRegular } from "./regular-file.ts";
 
 /** BSD and macOS: open and lock in one call. Not among Node's constants. */
@@ -45,7 +46,7 @@ export function isFileLocked(path: string): boolean {
     if (!lstatSync(path).isFile()) return false;
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
-    throw error;
+    throw unusable(path, error);
   }
   try {
     const fd = tryLock(path, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -53,12 +54,17 @@ export function isFileLocked(path: string): boolean {
     closeSync(fd);
     return false;
   } catch (error) {
-    if (systemCode(error) === "") throw error;
-    const message = `the lock file ${path} cannot be looked at: ${messageOf(error)}`;
-    throw new LooprError("home_unusable", message, "check its owner and mode, or set LOOPR_HOME", {
-      cause: error,
-    });
+    throw systemCode(error) === "" ? error : unusable(path, error);
   }
+}
+
+function unusable(path: string, cause: unknown): LooprError {
+  return new LooprError(
+    "daemon_unreachable",
+    `the lock file ${path} cannot be looked at: ${reasonOf(cause)}`,
+    "check its owner and mode, or set LOOPR_HOME to a directory of your own",
+    { cause },
+  );
 }
 
 /** Whether the open file is still the one at the path: a lock on a replaced file guards nothing. */
