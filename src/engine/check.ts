@@ -137,8 +137,7 @@ const SetupState = z.object({ key: z.string(), paths: z.array(z.string()) });
 async function prepare(options: CheckOptions): Promise<JobOutcome | null> {
   const { workspace, checkDir, treeish } = options;
   const { repository, run } = workspace;
-  await repository.ensureWorktree(checkDir, run.target_commit);
-  await repository.checkoutClean(checkDir, treeish);
+  await cleanCheckout(options);
   const setup = run.config.worktree.setup;
   if (!setup) return null;
 
@@ -166,6 +165,19 @@ async function prepare(options: CheckOptions): Promise<JobOutcome | null> {
   await repository.checkoutClean(checkDir, treeish);
   for (const path of paths) await copyTree(copy, checkDir, path);
   return null;
+}
+
+/** Made, or mended, only where it cannot be used as it is. */
+async function cleanCheckout({ workspace, checkDir, treeish }: CheckOptions): Promise<void> {
+  const { repository, run } = workspace;
+  try {
+    await repository.checkoutClean(checkDir, treeish);
+  } catch (error) {
+    const mendable = error instanceof LooprError && ["worktree_gone", "git_failed"].includes(error.code);
+    if (!mendable) throw error;
+    await repository.ensureWorktree(checkDir, run.target_commit);
+    await repository.checkoutClean(checkDir, treeish);
+  }
 }
 
 /** Runs `worktree.setup` in a worktree, in the heavy lane, with the network that `sandbox.net` allows. */

@@ -6,8 +6,6 @@ export interface CommitResult {
   commit: string;
   tree: string;
   changed: boolean;
-  /** `3 files changed, 10 insertions(+), 2 deletions(-)`. */
-  diffstat: string;
   /** Where nothing was changed: up to 20 ignored paths that are in the worktree, as they are shown. */
   ignored?: string[];
 }
@@ -86,6 +84,7 @@ export interface Repository {
   changes(from: string, to: string): Promise<FileChange[]>;
   /** Unified diff, without external diff drivers or textconv; cut at `bytesMax`. */
   diff(from: string, to: string, bytesMax: number): Promise<{ diff: string; truncated: boolean }>;
+  /** `3 files changed, 10 insertions(+), 2 deletions(-)`. */
   diffstat(from: string, to: string): Promise<string>;
   /** Tracked paths of a tree or commit. */
   files(treeish: string): Promise<string[]>;

@@ -3,6 +3,8 @@ import type { IterationRecord } from "../domain/evidence.ts";
 
 export interface IterationContext {
   signal: AbortSignal;
+  /** The iteration follows another one that this task has made, and is not one that was interrupted. */
+  afterAnother: boolean;
 }
 
 export interface IterationEnd {

@@ -4,6 +4,7 @@ import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
+import { together } from "../lib/together.ts";
 import { baselineOf } from "./baseline.ts";
 import { manifestKey, runSetup } from "./check.ts";
 import type { Conversation } from "./conversation.ts";
@@ -33,23 +34,27 @@ export async function iterate(
     },
   );
   if (loop.loop_type !== "code") return iterateArtifact(parts, loop, workspace, journal, model, context);
-  // A commit of this iteration that the store has missed: the daemon died between commit and verdict.
-  const done = await committedAlready(workspace, loop);
+  // A commit of this iteration that the store has missed: the daemon died between commit and verdict. One that
+  // begins in the life of this daemon, after another, has none.
+  const done = context.afterAnother ? null : await committedAlready(workspace, loop);
   if (done) return validate(parts, id, workspace, journal, done, {}, context);
 
   const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
   if (failed) throw failed;
-  const { conversation, usage, stuck } = await talk(parts, {
-    loop,
-    workspace,
-    journal,
-    model,
-    context,
-    pass: null,
-    planSoFar: null,
-    artifactProblems: () => [],
-  });
-  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, usage, context);
+  const [{ conversation, usage, stuck }, tip] = await together(
+    talk(parts, {
+      loop,
+      workspace,
+      journal,
+      model,
+      context,
+      pass: null,
+      planSoFar: null,
+      artifactProblems: () => [],
+    }),
+    workspace.repository.resolve(loopRef(id)),
+  );
+  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context);
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {
@@ -62,7 +67,6 @@ async function committedAlready(workspace: Workspace, loop: Loop): Promise<Commi
     commit: tip,
     tree: await repository.treeOf(tip),
     changed: true,
-    diffstat: await repository.diffstat(loop.base_commit, tip),
   };
 }
 
@@ -109,7 +113,7 @@ async function commitAndValidate(
   workspace: Workspace,
   journal: Journal,
   conversation: Conversation,
-  usage: Partial<IterationRecord>,
+  { usage, tip }: { usage: Partial<IterationRecord>; tip: string | null },
   context: IterationContext,
 ): Promise<IterationEnd> {
   const { repository, run } = workspace;
@@ -119,7 +123,7 @@ async function commitAndValidate(
   }
   parts.ledger.update(loop.id, { progress: `iteration ${loop.iteration}: committing` });
   const base = loop.base_commit ?? run.target_commit;
-  const parent = (await repository.resolve(loopRef(loop.id))) ?? base;
+  const parent = tip ?? base;
   Object.assign(usage, { base_commit: base, start_commit: parent });
   let commit: CommitResult;
   try {
@@ -152,7 +156,7 @@ async function validate(
     progress: `iteration ${parts.ledger.loop(id).iteration}: running the check`,
   });
   const base = loop.base_commit ?? run.target_commit;
-  const verdict = await verdictOn(
+  const judged = verdictOn(
     workspace,
     {
       base,
@@ -176,6 +180,7 @@ async function validate(
       logPath: journal.validationLog,
     },
   );
+  const [verdict, diffstat] = await together(judged, repository.diffstat(base, commit.commit));
   const evidence: Evidence = {
     loop_id: id,
     iteration: loop.iteration,
@@ -196,7 +201,7 @@ async function validate(
       ...usage,
       commit: commit.commit,
       tree: commit.tree,
-      diffstat: await repository.diffstat(base, commit.commit),
+      diffstat,
     },
   };
 }

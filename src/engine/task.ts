@@ -136,7 +136,7 @@ async function iterations(
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const { ledger, store } = parts;
-  for (;;) {
+  for (let made = 0; ; made++) {
     if (parts.isHeld()) return { kind: "held" };
     await rebaseIfAsked(parts, id, workspace);
     signal.throwIfAborted();
@@ -150,7 +150,7 @@ async function iterations(
     begin(parts, loop, iteration, workspace);
     let end: IterationEnd;
     try {
-      end = await iterate(parts, id, workspace, model, { signal });
+      end = await iterate(parts, id, workspace, model, { signal, afterAnother: made > 0 && !again });
     } catch (error) {
       finishRecord(parts, id, iteration, {
         outcome: "interrupted",

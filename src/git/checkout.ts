@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
+import { together } from "../lib/together.ts";
 import { line, longTimeoutMs } from "./exec.ts";
 import {
   clearTheWay,
@@ -13,21 +14,29 @@ import {
   sweep,
 } from "./files.ts";
 import { splitNames, splitNul } from "./names.ts";
-import { resolve, treeOf } from "./refs.ts";
-import type { Worktree } from "./worktrees.ts";
+import { resolve } from "./refs.ts";
+import type { Opening, Worktree } from "./worktrees.ts";
 
 /** Makes the index tell the truth: bits that hide changes, and unmerged entries, are nobody's but a job's. */
-export async function honestIndex(worktree: Worktree, treeish: string): Promise<IndexEntry[]> {
-  const entries = await readIndex(worktree);
+export async function honestIndex(
+  worktree: Worktree,
+  treeish: string,
+  index?: IndexEntry[] | null,
+): Promise<IndexEntry[]> {
+  const entries = index === undefined ? await readIndex(worktree) : index;
   if (entries?.every((entry) => entry.plain)) return entries;
   return freshIndex(worktree, treeish);
 }
 
 /** An index that remembers nothing. */
 export async function freshIndex(worktree: Worktree, treeish: string): Promise<IndexEntry[]> {
-  await rm(join(worktree.gitDir, "index"), { force: true });
-  await worktree.git(["read-tree", treeish], { timeoutMs: longTimeoutMs });
+  await newIndex(worktree, treeish);
   return (await readIndex(worktree)) ?? [];
+}
+
+async function newIndex({ git, gitDir }: Worktree, treeish: string): Promise<void> {
+  await rm(join(gitDir, "index"), { force: true });
+  await git(["read-tree", treeish], { timeoutMs: longTimeoutMs });
 }
 
 export interface IndexEntry {
@@ -38,8 +47,8 @@ export interface IndexEntry {
   plain: boolean;
 }
 
-/** Null where the index cannot be read. */
-async function readIndex({ git }: Worktree): Promise<IndexEntry[] | null> {
+/** Null where the index cannot be read. No file of the worktree is looked at, so that no driver has a part in it. */
+export async function readIndex({ git }: Worktree): Promise<IndexEntry[] | null> {
   const { code, stdout } = await git(["ls-files", "-v", "-s", "-z"], { accept: [128] });
   if (code !== 0) return null;
   return splitNul(stdout).map((field) => {
@@ -74,22 +83,31 @@ export async function resetWorktree(worktree: Worktree, revision: string): Promi
   const entries = await honestIndex(worktree, commit);
   for (const nested of await nestedRepositories(worktree.path, entries)) await removeTree(nested);
   // First HEAD itself, lest the reset moved a branch that something had checked out here.
-  await git(["update-ref", "--no-deref", "-m", "loopr: reset", "HEAD", commit]);
+  await moveHead(worktree, commit, "reset");
   const options = { timeoutMs: longTimeoutMs };
   await git(["clean", "-ffdq"], options);
   await git(["reset", "--hard", "--quiet", "--no-recurse-submodules", commit], options);
   await git(["clean", "-ffdq"], options);
 }
 
-/** See `Repository.checkoutClean`. Nothing that the index remembers of an earlier checkout is believed. */
-export async function checkoutClean(worktree: Worktree, treeish: string): Promise<void> {
+/**
+ * See `Repository.checkoutClean`. Nothing that the index remembers of an earlier checkout is believed.
+ * `commit` is null where a tree alone is checked out.
+ */
+export async function checkoutClean(
+  { placed, open }: Opening,
+  tree: string,
+  commit: string | null,
+): Promise<void> {
+  // None of these looks at a file of the worktree, so that none needs to know of drivers.
+  const [names, worktree] = await together(
+    filesOf(placed, tree),
+    open(),
+    newIndex(placed, tree),
+    commit === null ? Promise.resolve() : moveHead(placed, commit, "check"),
+  );
   const { git, path } = worktree;
-  const tree = await treeOf(git, treeish);
-  const commit = await resolve(git, treeish);
-  if (commit) await git(["update-ref", "--no-deref", "-m", "loopr: check", "HEAD", commit]);
-  const entries = await freshIndex(worktree, tree);
-  const files = entries.filter((entry) => !entry.submodule).map((entry) => entry.name);
-  await sweep(path, new Set(files), ".git");
+  await sweep(path, new Set(names), ".git");
   // Hashes what is there, so that only files that differ are written anew.
   await git(["update-index", "-q", "--refresh"], { accept: [1], timeoutMs: longTimeoutMs });
   await git(["checkout-index", "--all", "--force", "--index", "--quiet"], { timeoutMs: longTimeoutMs });
@@ -99,6 +117,20 @@ export async function checkoutClean(worktree: Worktree, treeish: string): Promis
       "git_failed",
       `the checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
     );
+}
+
+/** Names of what a tree holds, submodules apart, as latin1 strings of their bytes. */
+async function filesOf({ git }: Worktree, tree: string): Promise<string[]> {
+  const { stdout } = await git(["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree]);
+  const entries = splitNul(stdout).map((field) => field.toString("latin1"));
+  return entries
+    .filter((entry) => !entry.startsWith("160000 "))
+    .map((entry) => entry.slice(entry.indexOf("\t") + 1));
+}
+
+/** HEAD itself, no branch that something had checked out here. */
+async function moveHead({ git }: Worktree, commit: string, why: string): Promise<void> {
+  await git(["update-ref", "--no-deref", "-m", `loopr: ${why}`, "HEAD", commit]);
 }
 
 export async function headOf(worktree: Worktree): Promise<string> {

@@ -94,7 +94,6 @@ describe("commitAll", () => {
       commit: at.head,
       tree: await at.repository.treeOf(at.head),
       changed: false,
-      diffstat: "0 files changed",
       ignored: [],
     });
     expect(await at.repository.resolve(ref)).toBe(at.head);

@@ -3,14 +3,14 @@
 import { readFile } from "node:fs/promises";
 import type { CommitResult } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
+import { together } from "../lib/together.ts";
 import { honestIndex, nestedRepositories, type IndexEntry } from "./checkout.ts";
-import { shortstat } from "./diff.ts";
 import { line, longTimeoutMs, type RunGit } from "./exec.ts";
 import { clearTheWay, lstatOrNull } from "./files.ts";
 import { leadsOutside } from "./links.ts";
 import { decodeName, joinNames, pathOf, showName, splitNames, splitNul } from "./names.ts";
 import { identityLine, writeCommit } from "./objects.ts";
-import { checkRef, removeStaleLock, treeOf } from "./refs.ts";
+import { checkRef, removeStaleLock } from "./refs.ts";
 import { differences, stage, type Unstorable } from "./stage.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -30,20 +30,23 @@ export interface CommitOptions {
   base?: string;
 }
 
-/** See `Repository.commitAll`. Ten git processes, whatever the size of the change. */
-export async function commitAll(
-  at: Worktree,
-  commonDir: string,
-  options: CommitOptions,
-): Promise<CommitResult> {
+/** What the caller has found out already. */
+interface Committing extends CommitOptions {
+  parentTree: string;
+  /** The index as it is, null where it cannot be read. */
+  index: IndexEntry[] | null;
+}
+
+/** See `Repository.commitAll`. Eight git processes with those of the caller, whatever the size of the change. */
+export async function commitAll(at: Worktree, commonDir: string, options: Committing): Promise<CommitResult> {
   const { git, path } = at;
   identityLine(options.author);
   checkRef(options.ref);
-  const parentTree = await treeOf(git, options.parent);
+  const { parentTree } = options;
   const tooDeep = await clearTheWay(path);
   if (tooDeep.length > 0)
     refuse(`the path is too long: ${tooDeep[0]?.toString("utf8", 0, 200)}…`, "remove this directory");
-  const entries = await honestIndex(at, options.parent);
+  const entries = await honestIndex(at, options.parent, options.index);
   const found = await differences(at, entries);
   await refuseNested(path, entries, found.nested);
   refuseUnstorable(found.unstorable);
@@ -51,16 +54,22 @@ export async function commitAll(
   refuseNames(await stage(git, found.removed, [...found.present.keys()]));
   const tree = line(await git(["write-tree"]));
   const changed = tree !== parentTree;
-  if (changed) await examine(at, parentTree, tree, options.base ?? options.parent);
-  const { parent, message, author } = options;
-  const date = Date.now();
-  const commit = changed
-    ? await writeCommit(git, { tree, parents: [parent], message, author, date })
-    : parent;
+  const { parent } = options;
+  const commit = changed ? await examined(at, tree, options) : parent;
   await removeStaleLock(commonDir, options.ref);
   await moveTo(git, options.ref, commit);
-  const result = { commit, tree, changed, diffstat: await shortstat(git, parentTree, tree) };
+  const result = { commit, tree, changed };
   return changed ? result : { ...result, ignored: await ignoredPaths(git) };
+}
+
+/** The commit is written beside the last look at its tree; one that is refused belongs to nothing. */
+async function examined(at: Worktree, tree: string, options: Committing): Promise<string> {
+  const { parent, parentTree, message, author } = options;
+  const [, commit] = await together(
+    examine(at, parentTree, tree, options.base ?? parent),
+    writeCommit(at.git, { tree, parents: [parent], message, author, date: Date.now() }),
+  );
+  return commit;
 }
 
 /** What is in the worktree and ignored, whole directories with a final slash. */

@@ -53,8 +53,7 @@ export async function files(git: RunGit, treeish: string): Promise<string[]> {
 }
 
 /** A file's content in a tree; null where there is none, or no file (a directory, a submodule). */
-export async function read(git: RunGit, treeish: string, path: string): Promise<string | null> {
-  const tree = await treeOf(git, treeish);
+export async function read(git: RunGit, tree: string, path: string): Promise<string | null> {
   // `tree:./x` would be relative to somewhere; no tracked path has such parts.
   if (path.includes("\0") || path.split("/").some((part) => ["", ".", ".."].includes(part))) return null;
   const input = Buffer.concat([Buffer.from(`${tree}:`), encodeName(path), Buffer.from([0])]);

@@ -1,6 +1,7 @@
 // The adapter of the engine's `Git` port: the real git program, hardened (exec.ts).
 import type { Git } from "../engine/git-port.ts";
 import { type Environment } from "./exec.ts";
+import { nothingKnown } from "./facts.ts";
 import { locateProject } from "./locate.ts";
 import { checkReopened, findRepository } from "./open.ts";
 import { createRepository } from "./repository.ts";
@@ -11,6 +12,7 @@ import { gitVersion } from "./version.ts";
  * (PATH); nothing else of it reaches git.
  */
 export function createGit(environment: Environment = process.env): Git {
+  const known = nothingKnown();
   let usable: Promise<string> | null = null;
   // Asked once; a failure is asked again, so that installing git helps a running daemon.
   const checkVersion = () => {
@@ -24,7 +26,7 @@ export function createGit(environment: Environment = process.env): Git {
     open: async (directory) => {
       await checkVersion();
       const { project, ...place } = await findRepository(environment, directory);
-      return { repository: createRepository(environment, project), ...place };
+      return { repository: createRepository(environment, project, known), ...place };
     },
     projectOf: async (directory) => {
       const located = await locateProject(directory);
@@ -35,7 +37,7 @@ export function createGit(environment: Environment = process.env): Git {
     reopen: async (project) => {
       await checkVersion();
       await checkReopened(environment, project);
-      return createRepository(environment, project);
+      return createRepository(environment, project, known);
     },
   };
 }

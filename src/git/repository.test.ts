@@ -41,7 +41,9 @@ test("a change goes from a worktree by way of a squash to the target", async () 
   fixture.write(worktree, { "new.txt": "new\n", "a.txt": "changed\n" });
   const ref = "refs/loopr/loops/1";
   const made = await repository.commitAll(worktree, { parent: head, ref, message: "loopr: x", author });
-  expect(made.diffstat).toBe("2 files changed, 2 insertions(+), 1 deletion(-)");
+  expect(await repository.diffstat(head, made.commit)).toBe(
+    "2 files changed, 2 insertions(+), 1 deletion(-)",
+  );
   const squash = await repository.squashOnto({
     tip: head,
     base: head,

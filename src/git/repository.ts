@@ -3,22 +3,31 @@ import { readFile, realpath } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { Repository } from "../engine/git-port.ts";
-import { checkoutClean, headOf, honestIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
+import { checkoutClean, headOf, honestIndex, readIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
 import { commitAll } from "./commit.ts";
-import { changes, diff, files, read, shortstat, treeWithPathsFrom } from "./diff.ts";
+import { changes, diff, shortstat, treeWithPathsFrom } from "./diff.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment } from "./exec.ts";
+import { factsOf, type Known } from "./facts.ts";
 import { clearTheWay } from "./files.ts";
 import { replay, squashOnto } from "./integrate.ts";
 import * as refs from "./refs.ts";
 import { saveInterrupted } from "./save.ts";
 import { fastForward, targetBlocked } from "./target.ts";
+import { together } from "../lib/together.ts";
 import { persistently, serialized } from "./serialize.ts";
-import { ensureWorktree, isWorktree, openWorktree, removeWorktree, type Worktree } from "./worktrees.ts";
+import {
+  ensureWorktree,
+  findWorktree,
+  isWorktree,
+  openWorktree,
+  removeWorktree,
+  type Worktree,
+} from "./worktrees.ts";
 
 const alternatesDepthMax = 5;
 
-export function createRepository(environment: Environment, project: Project): Repository {
+export function createRepository(environment: Environment, project: Project, known: Known): Repository {
   const commonDir = project.common_dir;
   const place = { kind: "objects", gitDir: commonDir } as const;
   const objects = gitAt(environment, place);
@@ -28,10 +37,11 @@ export function createRepository(environment: Environment, project: Project): Re
   const merging = async () =>
     gitAt(environment, place, (await neutralDrivers(environment, objects)).settings);
   const worktree = (path: string) => openWorktree(at, path);
+  const facts = factsOf(known, objects, commonDir);
   return {
     project,
     resolve: (revision) => refs.resolve(objects, revision),
-    treeOf: (commit) => refs.treeOf(objects, commit),
+    treeOf: facts.treeOf,
     isAncestor: (ancestor, descendant) => refs.isAncestor(objects, ancestor, descendant),
     identity: () => refs.identity(objects),
     createRunBranch: (slug, hex, commit) => refs.createRunBranch(objects, slug, hex, commit),
@@ -46,19 +56,33 @@ export function createRepository(environment: Environment, project: Project): Re
     isWorktree: (path) => isWorktree(at, path),
     removeWorktree: (path) => serialized(commonDir, () => removeWorktree(at, path)),
     resetWorktree: async (path, commit) => resetWorktree(await worktree(path), commit),
-    checkoutClean: async (path, treeish) => checkoutClean(await worktree(path), treeish),
+    checkoutClean: async (path, treeish) => {
+      const [opening, tree] = await together(findWorktree(at, path), facts.treeOf(treeish));
+      const commit = await facts.commitOf(treeish);
+      await checkoutClean(opening, tree, commit);
+    },
     headOf: async (path) => headOf(await worktree(path)),
     untrackedPaths: async (path) => untrackedPaths(await worktree(path)),
     isDirty: async (path) => isDirty(await worktree(path)),
-    commitAll: async (path, options) => commitAll(await worktree(path), commonDir, options),
+    commitAll: async (path, options) => {
+      const opening = await findWorktree(at, path);
+      const [open, index, parentTree] = await together(
+        opening.open(),
+        readIndex(opening.placed),
+        facts.treeOf(options.parent),
+      );
+      const made = await commitAll(open, commonDir, { ...options, index, parentTree });
+      facts.learn(made.commit, made.tree);
+      return made;
+    },
     saveInterrupted: async (path, ref, author) =>
       saveInterrupted(await worktree(path), commonDir, ref, author),
 
     changes: (from, to) => changes(objects, from, to),
     diff: (from, to, bytesMax) => diff(objects, from, to, bytesMax),
     diffstat: (from, to) => shortstat(objects, from, to),
-    files: (treeish) => files(objects, treeish),
-    read: (treeish, path) => read(objects, treeish, path),
+    files: facts.files,
+    read: facts.read,
     treeWithPathsFrom: (treeish, base, paths) => treeWithPathsFrom(objects, treeish, base, paths),
 
     squashOnto: async (options) => squashOnto(await merging(), options),

@@ -91,8 +91,20 @@ export async function isWorktree(at: Surroundings, asked: string): Promise<boole
   return gitDir !== null && (await resolveHead(at, gitDir, path)) !== null;
 }
 
+/** A worktree whose drivers are still to be asked for. */
+export interface Opening {
+  /** For git that looks at no file of the worktree: its drivers are as they are configured. */
+  placed: Worktree;
+  open: () => Promise<Worktree>;
+}
+
 /** The worktree at a path, ready for git. `worktree_gone` where it is not one of this repository. */
 export async function openWorktree(at: Surroundings, asked: string): Promise<Worktree> {
+  return (await findWorktree(at, asked)).open();
+}
+
+/** As `openWorktree` does, for callers that have something to do beside. */
+export async function findWorktree(at: Surroundings, asked: string): Promise<Opening> {
   const path = await canonical(asked);
   const gitDir = await registrationOf(at.commonDir, path);
   const directory = await lstatOrNull(path);
@@ -100,8 +112,12 @@ export async function openWorktree(at: Surroundings, asked: string): Promise<Wor
   await restoreGitFile(path, gitDir);
   for (const name of ["index.lock", "HEAD.lock"]) await removeStaleLock(join(gitDir, name));
   const place = { kind: "worktree", gitDir, workTree: path, ours: true } as const;
-  const drivers = await neutralDrivers(at.environment, gitAt(at.environment, place));
-  return { path, gitDir, git: gitAt(at.environment, place, drivers.settings) };
+  const git = gitAt(at.environment, place);
+  const open = async () => {
+    const { settings } = await neutralDrivers(at.environment, git);
+    return { path, gitDir, git: gitAt(at.environment, place, settings) };
+  };
+  return { placed: { path, gitDir, git }, open };
 }
 
 /** The git directory that is registered for a worktree's path; null where there is none. */
