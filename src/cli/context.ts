@@ -111,6 +111,7 @@ const usageCodes = new Set([
 /** The daemon could not be reached, or not be started. */
 const unreachedCodes = new Set([
   "daemon_unresponsive",
+  "daemon_busy",
   "daemon_start_failed",
   "daemon_unreachable",
   "connection_lost",

@@ -54,6 +54,8 @@ interface Report {
   log: string;
   /** Why it does not answer. */
   waits_on: string | null;
+  /** Why it lets nobody in, so that its figures are not known. */
+  busy: string | null;
   /** The crash that it ended with, or that the daemon before it ended with. */
   crash: (Crash & { at: string }) | null;
   /** Files of a daemon that is no more. */
@@ -81,11 +83,13 @@ async function reportOf(probe: Probe): Promise<Report> {
     pid_file: places.pidPath,
     log: logPath(places.dataDir),
     waits_on: null,
+    busy: null,
     crash: dated(lastCrash(places.dataDir)),
     stale: null,
   };
   if (probe.kind === "stopped") return { ...report, ...ended(remainsOf(places)) };
   if (probe.kind === "unresponsive") return { ...report, ...silent(probe, places.dataDir) };
+  if (probe.kind === "busy") return { ...report, ...busy(probe) };
   const status = await statusOf(probe);
   const { pid, version, build } = probe.server;
   if (status === null) {
@@ -127,6 +131,12 @@ function silent(
   };
 }
 
+function busy({ identity, why }: Extract<Probe, { kind: "busy" }>): Partial<Report> {
+  if (identity === null) return { state: "running", busy: why };
+  const { pid, version, build, socket } = identity;
+  return { state: "running", pid, version, build, socket, busy: why };
+}
+
 function dated(crash: Crash | null): Report["crash"] {
   return crash && { at: new Date(crash.last_seen).toISOString(), ...crash };
 }
@@ -158,6 +168,7 @@ function describe(report: Report, style: Style): string {
   const lines: [string, string | number | null][] = [
     ["daemon", stateNames[report.state] + (pid === null ? "" : ` (PID ${pid})`)],
     ["waits on", report.waits_on],
+    ["full", report.busy],
     ["version", version === null ? null : `${version} (${report.build ?? "?"})`],
     ["uptime", uptime_ms === null ? null : duration(uptime_ms)],
     ["loops", loops === null ? null : counts(loops)],

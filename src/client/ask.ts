@@ -1,5 +1,5 @@
 // What is at a socket's path, found out by asking: nobody, a daemon, or something that is none of ours.
-import { lstatSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { build } from "../lib/version.ts";
@@ -42,11 +42,22 @@ export type Answer =
   | { kind: "refuses"; error: RpcError }
   | { kind: "stranger"; cause: LooprError | null };
 
-/** Throws `daemon_unreachable` where the socket cannot be used or is another user's. */
-export async function ask(path: string, hello: Params<"initialize">, deadline: number): Promise<Answer> {
+/** Whether who answers is the one that is meant. */
+export type Proof = (server: Server) => boolean;
+
+/**
+ * Throws `daemon_unreachable` where the socket cannot be used or is another user's. With a proof the keys are
+ * handed over only when it has been given.
+ */
+export async function ask(
+  path: string,
+  hello: Params<"initialize">,
+  deadline: number,
+  proof: Proof | null = null,
+): Promise<Answer> {
   const connection = await open(path, deadline);
   if (!(connection instanceof Connection)) return connection;
-  const answer = await handshake(connection, path, hello, deadline);
+  const answer = await greet(connection, path, { hello, deadline, proof });
   if (answer.kind !== "connected") connection.close();
   return answer;
 }
@@ -73,12 +84,36 @@ function isSocket(path: string): boolean {
   const stats = lstatSync(path);
   if (!stats.isSocket() && !stats.isSymbolicLink()) return false;
   const own = process.getuid?.() ?? stats.uid;
-  if (stats.uid === own) return true;
+  const isOurs = stats.uid === own && (stats.isSocket() || statSync(path).uid === own);
+  if (isOurs) return true;
   throw new LooprError(
     "daemon_unreachable",
     `the socket ${path} belongs to another user (uid ${stats.uid})`,
     "set LOOPR_HOME to a directory of your own",
   );
+}
+
+interface Greeting {
+  hello: Params<"initialize">;
+  deadline: number;
+  proof: Proof | null;
+}
+
+async function greet(
+  connection: Connection,
+  path: string,
+  { hello, deadline, proof }: Greeting,
+): Promise<Answer> {
+  if (proof !== null) {
+    const { credentials: _, ...withoutKeys } = hello;
+    const first = await handshake(connection, path, withoutKeys, deadline);
+    if (first.kind !== "connected") return first;
+    if (!proof(first.server)) {
+      const what = "what answers there is not the daemon that daemon.json names";
+      return { kind: "stranger", cause: new LooprError("not_a_daemon", what) };
+    }
+  }
+  return handshake(connection, path, hello, deadline);
 }
 
 async function handshake(

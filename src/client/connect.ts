@@ -14,6 +14,8 @@ import { establishNewest } from "./upgrade.ts";
 /** A daemon answers everything but chat within 30 s. */
 const callTimeoutMs = 60_000;
 const reconnectDelayMs = { first: 50, max: 2_000 } as const;
+/** So long after its first loss a client that does not reconnect repeats its reads. */
+const renewMs = 10_000;
 /** After that long without a daemon, a client that reconnects is closed. */
 const reconnectMs = 60_000;
 
@@ -43,6 +45,11 @@ class ReconnectingClient implements Client {
   #subscription: { loop_id?: string } | null = null;
   /** Number of the last event handed on. */
   #seq = 0;
+  /** By `close`: nothing brings it back. */
+  #ended = false;
+  /** Without `reconnect`: a new connection for the reads that the lost one left unanswered. */
+  #renewing: Promise<boolean> | null = null;
+  #renewUntil: number | null = null;
   /** The daemon said that it was told to stop: nobody wants another one started. */
   #stopMeant = false;
 
@@ -74,8 +81,8 @@ class ReconnectingClient implements Client {
       try {
         return await connection.call(method, params, timeoutMs);
       } catch (error) {
-        const lost = error instanceof LooprError && error.code === "connection_lost";
-        if (!lost || this.#state !== "reconnecting" || !(await isIdempotent(method))) throw error;
+        if (!isLoss(error) || !(await isIdempotent(method))) throw error;
+        if (this.#reconnect ? this.#state !== "reconnecting" : !(await this.#isRenewed())) throw error;
       }
     }
   }
@@ -97,6 +104,7 @@ class ReconnectingClient implements Client {
   }
 
   close(): void {
+    this.#ended = true;
     this.#setState("closed");
     this.#connection.close();
     this.#comingBack?.reject(new LooprError("connection_lost", "the connection was closed"));
@@ -128,6 +136,33 @@ class ReconnectingClient implements Client {
       this.#seq = since === null ? result.seq : Math.min(since, result.seq);
     });
     return { seq };
+  }
+
+  /** A short command's reads outlive a restart of the daemon, within its time. Throws what `establish` does. */
+  #isRenewed(): Promise<boolean> {
+    if (!this.#connection.isClosed) return Promise.resolve(!this.#ended);
+    this.#renewing ??= this.#renew().finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<boolean> {
+    this.#renewUntil ??= Date.now() + renewMs;
+    let delayMs: number = reconnectDelayMs.first;
+    while (!this.#ended && this.#subscription === null && Date.now() < this.#renewUntil) {
+      await sleep(delayMs);
+      delayMs = Math.min(delayMs * 2, reconnectDelayMs.max);
+      try {
+        const established = await establish(this.#wanted);
+        this.#adopt(established);
+        if (this.#ended) established.connection.close();
+        else this.#setState("connected");
+        return !this.#ended;
+      } catch (error) {
+        if (error instanceof LooprError && error.code === "daemon_unreachable") return false;
+        if (!isLoss(error)) throw error;
+      }
+    }
+    return false;
   }
 
   #lost(): void {
@@ -192,6 +227,10 @@ class ReconnectingClient implements Client {
     this.#state = state;
     for (const listener of this.#stateListeners) listener(state);
   }
+}
+
+function isLoss(error: unknown): boolean {
+  return error instanceof LooprError && error.code === "connection_lost";
 }
 
 /**

@@ -1,12 +1,13 @@
 // One attempt at reaching a daemon that is already there: the socket, then the handshake.
+import { join } from "node:path";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { LooprError } from "../lib/errors.ts";
 import { build, version } from "../lib/version.ts";
 import { rpcCodes, type RpcError } from "../protocol/errors.ts";
 import { protocolVersion } from "../protocol/messages.ts";
 import type { Credentials, Params } from "../protocol/methods.ts";
-import { ask, handshakeMs, type Answer } from "./ask.ts";
-import { isDaemonLockHeld, provenDaemon } from "./holder.ts";
+import { ask, handshakeMs, type Answer, type Proof } from "./ask.ts";
+import { isDaemonLockHeld, liveIdentity, provenDaemon } from "./holder.ts";
 import { readIdentity } from "./identity.ts";
 
 export interface DialOptions {
@@ -21,29 +22,55 @@ export type Dialled =
   | { kind: "absent" };
 
 /**
- * Throws `daemon_unresponsive` (it accepts, and does not answer), `socket_taken` (something that is no
- * daemon of ours answers there), `daemon_unreachable` (permissions), `version_mismatch` (an original or
- * future daemon).
+ * Throws `daemon_unresponsive` (it accepts, and does not answer), `daemon_busy` (it takes no more clients),
+ * `socket_taken` (something that is no daemon of ours answers there), `daemon_unreachable` (permissions),
+ * `version_mismatch` (an original or future daemon).
  */
 export async function dial(options: DialOptions): Promise<Dialled> {
-  const deadline = Date.now() + handshakeMs;
+  const { env } = options;
   const hello = helloOf(options);
-  for (const path of socketPaths(options.env)) {
-    const answer = await ask(path, hello, deadline);
-    if (answer.kind === "connected") return answer;
-    if (answer.kind === "nobody") continue;
-    if (answer.kind === "closes" && !(await closesAgain(path, hello, options.env))) continue;
-    throw notLetIn(answer, path, options.env);
+  let failure: LooprError | null = null;
+  for (const { path, proof } of places(env)) {
+    try {
+      const answer = await ask(path, hello, Date.now() + handshakeMs, proof);
+      if (answer.kind === "connected") return answer;
+      if (answer.kind === "nobody") continue;
+      if (answer.kind === "closes" && !(await closesAgain(path, proof, options))) continue;
+      failure = notLetIn(answer, path, env);
+    } catch (error) {
+      if (!(error instanceof LooprError)) throw error;
+      failure = error; // daemon.json may be wrong: the daemon may still be where it belongs.
+    }
   }
+  if (failure !== null) throw failure;
   return { kind: "absent" };
 }
 
-/** What daemon.json says comes first: the daemon may have been started with other settings than ours. */
-function* socketPaths(env: DialOptions["env"]): Generator<string> {
-  const told = readIdentity(defaultDataDir(env))?.socket;
-  if (told !== undefined) yield told;
+interface Place {
+  path: string;
+  /** Whether who answers may have our keys; null: nobody but us can have put a socket there. */
+  proof: Proof | null;
+}
+
+/**
+ * What daemon.json says comes first: the daemon may have been started with other settings than ours. A socket
+ * elsewhere than in our home gets no key before who listens there has shown to be the daemon that is named.
+ */
+function* places(env: DialOptions["env"]): Generator<Place> {
+  const dataDir = defaultDataDir(env);
+  const told = readIdentity(dataDir)?.socket;
+  if (told !== undefined) {
+    const isAtHome = told === join(dataDir, "daemon.sock");
+    yield { path: told, proof: isAtHome ? null : (server) => isNamed(dataDir, server) };
+  }
   const own = defaultSocketPath(env); // Looks at file systems, which is seldom needed.
-  if (own !== told) yield own;
+  if (own !== told) yield { path: own, proof: null };
+}
+
+/** Read anew: a daemon that has just come has written its name before it listens. */
+function isNamed(dataDir: string, { pid, nonce }: Parameters<Proof>[0]): boolean {
+  const identity = readIdentity(dataDir);
+  return identity !== null && identity.pid === pid && identity.nonce === nonce;
 }
 
 function helloOf({ name, credentials }: DialOptions): Params<"initialize"> {
@@ -70,14 +97,10 @@ function currentDirectory(): string | null {
  * A daemon of ours closes a connection unanswered on its way down, holding its lock. Who does so while
  * nobody holds the lock, before and after, is none.
  */
-async function closesAgain(
-  path: string,
-  hello: Params<"initialize">,
-  env: DialOptions["env"],
-): Promise<boolean> {
-  const isLocked = () => isDaemonLockHeld(defaultDataDir(env));
+async function closesAgain(path: string, proof: Proof | null, options: DialOptions): Promise<boolean> {
+  const isLocked = () => isDaemonLockHeld(defaultDataDir(options.env));
   if (isLocked()) return false;
-  const answer = await ask(path, hello, Date.now() + handshakeMs);
+  const answer = await ask(path, helloOf(options), Date.now() + handshakeMs, proof);
   if (answer.kind === "connected") answer.connection.close();
   return answer.kind === "closes" && !isLocked();
 }
@@ -86,7 +109,7 @@ function notLetIn(
   answer: Exclude<Answer, { kind: "connected" | "nobody" }>,
   path: string,
   env: DialOptions["env"],
-): Error {
+): LooprError {
   switch (answer.kind) {
     case "silent":
       return unresponsive(path, env);
@@ -97,7 +120,7 @@ function notLetIn(
     case "original":
       return original(path, answer.version);
     case "refuses":
-      return refused(answer.error);
+      return refused(answer.error, env);
   }
 }
 
@@ -112,9 +135,17 @@ function unresponsive(path: string, env: DialOptions["env"]): LooprError {
   );
 }
 
-/** It speaks the protocol and does not let us in. Busy is for the person as the daemon says it. */
-function refused(error: RpcError): Error {
-  if (error.code !== rpcCodes.versionMismatch) return error;
+/** It speaks the protocol and does not let us in. */
+function refused(error: RpcError, env: DialOptions["env"]): LooprError {
+  if (error.code !== rpcCodes.versionMismatch) {
+    const pid = liveIdentity(defaultDataDir(env))?.pid;
+    return new LooprError(
+      "daemon_busy",
+      `the daemon${pid === undefined ? "" : ` (PID ${pid})`} runs, and lets nobody in: ${error.message}`,
+      "end some of its clients and try again; `loopr daemon restart` starts another, and its loops go on",
+      { cause: error },
+    );
+  }
   const hint = "`loopr daemon restart` starts a daemon of this version";
   return new LooprError("version_mismatch", error.message, hint, { cause: error });
 }

@@ -53,16 +53,27 @@ export async function establish(options: EstablishOptions): Promise<Established>
   }
   warnOfMissingHome(options);
   const limits = options.limits ?? ownLimits;
-  const attempt: Attempt = { options, limits, logs: marksOf(env), deadline: Date.now() + limits.totalMs };
+  const begunAtMs = Date.now();
+  const attempt: Attempt = {
+    options,
+    limits,
+    logs: marksOf(env),
+    begunAtMs,
+    deadline: begunAtMs + limits.totalMs,
+  };
   let started = await start(attempt);
-  for (const delayMs of [0, ...limits.backOffMs]) {
-    await socketChange(env, socketBefore, started ? 0 : Math.min(delayMs, attempt.deadline - Date.now()));
+  for (let waits = 0; waits <= limits.backOffMs.length;) {
+    const delayMs = started || waits === 0 ? 0 : (limits.backOffMs[waits - 1] ?? 0);
+    const changed = await socketChange(env, socketBefore, Math.min(delayMs, attempt.deadline - Date.now()));
     socketBefore = socketInode(env);
     dialled = await dial(options);
     if (dialled.kind === "connected") return { ...dialled, started };
     if (Date.now() > attempt.deadline) break;
-    // The one that we lost to may have gone since, or may still be recovering its state.
-    if (delayMs > 0 && !isSomeoneStarting(env)) started = await start(attempt);
+    const isNext = started || waits > 0;
+    // Daemons that come and go meanwhile, ours among them, are no reason to give up before the time is over.
+    if (!changed && !started) waits += 1;
+    // The one that we started, or lost to, may have gone since, or may still be recovering its state.
+    started = isNext && (await start(attempt));
   }
   throw gaveUp(attempt);
 }
@@ -71,6 +82,7 @@ interface Attempt {
   options: EstablishOptions;
   limits: StartLimits;
   logs: LogMarks;
+  begunAtMs: number;
   /** Moves on with each progress of the daemon that we start. */
   deadline: number;
 }
@@ -99,14 +111,19 @@ function isSomeoneStarting(env: DialOptions["env"]): boolean {
   return liveIdentity(defaultDataDir(env)) !== null;
 }
 
-/** Waits the given time, or until another socket is there than before. */
-async function socketChange(env: DialOptions["env"], before: number | null, delayMs: number): Promise<void> {
+/** Waits the given time, or until another socket is there than before: true. */
+async function socketChange(
+  env: DialOptions["env"],
+  before: number | null,
+  delayMs: number,
+): Promise<boolean> {
   const deadline = Date.now() + delayMs;
   while (Date.now() < deadline) {
     const now = socketInode(env);
-    if (now !== null && now !== before) return;
+    if (now !== null && now !== before) return true;
     await sleep(socketPollMs);
   }
+  return false;
 }
 
 function socketInode(env: DialOptions["env"]): number | null {
@@ -152,12 +169,15 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, logs: Lo
   );
 }
 
-function gaveUp({ options, limits, logs }: Attempt): LooprError {
+function gaveUp({ options, begunAtMs, logs }: Attempt): LooprError {
   const daemon = provenDaemon(defaultDataDir(options.env));
-  const who = daemon ? `the daemon (PID ${daemon.pid})` : "a daemon";
+  const what = daemon
+    ? `the daemon (PID ${daemon.pid}) runs, and could not be reached`
+    : "daemons came and went, and none could be reached";
+  const seconds = ((Date.now() - begunAtMs) / 1000).toFixed(1);
   return new LooprError(
     "daemon_unresponsive",
-    `${who} runs, and could not be reached within ${limits.totalMs / 1000} s${excerptSince(logs.log)}`,
+    `${what} in ${seconds} s${excerptSince(logs.log)}`,
     "`loopr daemon restart` ends it, by force if need be, and starts another",
   );
 }

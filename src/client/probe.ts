@@ -1,6 +1,6 @@
 // Looking at the daemon without ever starting one.
 import { setTimeout as sleep } from "node:timers/promises";
-import { LooprError } from "../lib/errors.ts";
+import { LooprError, messageOf } from "../lib/errors.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
@@ -13,10 +13,12 @@ const pollMs = 25;
 export type Probe =
   | Extract<Dialled, { kind: "connected" }>
   | { kind: "stopped" }
+  /** It says that it runs, and no more: it takes no more clients. `why`: as it says it. */
+  | { kind: "busy"; identity: DaemonIdentity | null; why: string }
   /** `listens`: it accepts connections, and does not answer. Otherwise it holds its lock, and that is all. */
   | { kind: "unresponsive"; identity: DaemonIdentity | null; listens: boolean };
 
-/** Throws what `dial` throws, but for `daemon_unresponsive`, which is an answer here. */
+/** Throws what `dial` throws, but for `daemon_unresponsive` and `daemon_busy`, which are answers here. */
 export async function probeDaemon(options: DialOptions): Promise<Probe> {
   const dataDir = defaultDataDir(options.env);
   const deadline = Date.now() + betweenMs;
@@ -25,7 +27,11 @@ export async function probeDaemon(options: DialOptions): Promise<Probe> {
       const dialled = await dial(options);
       if (dialled.kind === "connected") return dialled;
     } catch (error) {
-      if (!(error instanceof LooprError) || error.code !== "daemon_unresponsive") throw error;
+      if (!(error instanceof LooprError)) throw error;
+      if (error.code === "daemon_busy") {
+        return { kind: "busy", identity: liveIdentity(dataDir), why: messageOf(error.cause) };
+      }
+      if (error.code !== "daemon_unresponsive") throw error;
       return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: true };
     }
     if (!isDaemonLockHeld(dataDir)) return { kind: "stopped" };

@@ -91,11 +91,11 @@ async function findTarget(dataDir: string): Promise<Target | null> {
 async function escalate(
   dataDir: string,
   target: Target | null,
-  how: "connected" | "hung" | "absent",
+  how: "connected" | "hung" | "busy" | "absent",
 ): Promise<boolean> {
   const isGone = () => (target ? !isSameProcess(target) : !isDaemonLockHeld(dataDir));
   const steps = [
-    [null, { connected: escalationMs, hung: hungMs, absent: 0 }[how]],
+    [null, { connected: escalationMs, hung: hungMs, busy: 0, absent: 0 }[how]],
     ["SIGTERM", escalationMs],
     ["SIGKILL", killedMs],
   ] as const;
@@ -106,14 +106,16 @@ async function escalate(
   return false;
 }
 
-/** Hung, too: something else on the socket of a daemon that is known by other proof. */
-async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" }> {
+/** Hung, too: something else on the socket of a daemon that is known by other proof. Busy: it cannot be asked. */
+async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" | "busy" }> {
   try {
     return await dial(options);
   } catch (error) {
     if (!(error instanceof LooprError)) throw error;
     if (error.code === "daemon_unresponsive") return { kind: "hung" };
-    if (error.code !== "socket_taken" || provenDaemon(defaultDataDir(options.env)) === null) throw error;
+    const isOther = error.code !== "socket_taken" && error.code !== "daemon_busy";
+    if (isOther || provenDaemon(defaultDataDir(options.env)) === null) throw error;
+    if (error.code === "daemon_busy") return { kind: "busy" };
     return { kind: "hung" };
   }
 }

@@ -22,7 +22,8 @@ export interface ConnectOptions {
 /**
  * One connection. Calls throw RpcError for the daemon's refusals and LooprError for the connection's
  * (`daemon_start_failed`, `daemon_unresponsive`, `daemon_unreachable`, `version_mismatch`,
- * `connection_lost`: a request in flight at a disconnect fails at once and is never repeated silently).
+ * `connection_lost`: a request in flight at a disconnect fails at once; one that only reads is repeated where a
+ * daemon comes back within 10 s, one that changes something never).
  */
 export interface Client {
   readonly server: Result<"initialize">;

@@ -180,7 +180,8 @@ export class Daemon {
       return;
     }
     try {
-      if (this.#files.repair()) log.warn("daemon.json was not ours any more: written again");
+      if (this.#files.repair())
+        log.warn("daemon.json or daemon.pid did not say what we wrote: written again");
       if (this.#socket?.isPublished() === false) {
         log.warn("the socket was gone: published again");
         this.#socket.close();

@@ -3,6 +3,7 @@ import { lstatSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:f
 import { readIdentity } from "../client/identity.ts";
 import { join } from "node:path";
 import { systemCode } from "../lib/errors.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 
 export interface IdentityFiles {
@@ -23,10 +24,14 @@ export function identityFiles(dataDir: string, pidPath: string, identity: Daemon
     replaceFile(pidPath, `${identity.pid}\n`);
   };
   const isOurs = (): boolean => readIdentity(dataDir)?.nonce === identity.nonce;
+  const isWhole = (): boolean => {
+    const told = readIdentity(dataDir);
+    return told !== null && textOf(told) === textOf(identity) && readText(pidPath) === `${identity.pid}\n`;
+  };
   return {
     write,
     repair: () => {
-      if (isOurs()) {
+      if (isWhole()) {
         const now = new Date();
         utimesSync(jsonPath, now, now);
         return false;
@@ -40,6 +45,20 @@ export function identityFiles(dataDir: string, pidPath: string, identity: Daemon
       rmSync(jsonPath, { force: true });
     },
   };
+}
+
+/** Every field, in one order. */
+function textOf(told: DaemonIdentity): string {
+  const { pid, startTime, bootId, version, build, protocol, nonce, socket } = told;
+  return JSON.stringify([pid, startTime, bootId, version, build, protocol, nonce, socket]);
+}
+
+function readText(path: string): string | null {
+  try {
+    return readRegular(path).toString("utf8");
+  } catch {
+    return null;
+  }
 }
 
 function replaceFile(path: string, content: string): void {

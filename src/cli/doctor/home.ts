@@ -98,6 +98,10 @@ export async function checkDaemon(env: Environment): Promise<Finding> {
       const detail = `does not respond${pid === null ? "" : ` (PID ${pid})`}${why === null ? "" : `: ${why}`}`;
       return fail("daemon", detail, "loopr daemon restart");
     }
+    if (probe.kind === "busy") {
+      const pid = probe.identity === null ? "" : ` (PID ${probe.identity.pid})`;
+      return warn("daemon", `running${pid}, and lets nobody in: ${probe.why}`, "end some of its clients");
+    }
     const { server } = probe;
     probe.connection.close();
     const detail = `running (PID ${server.pid}), version ${server.version} (${server.build})`;
