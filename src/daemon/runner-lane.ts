@@ -216,9 +216,9 @@ export class RunnerLane {
 }
 
 function jobFrame(jobId: string, request: JobRequest): Job {
-  const { lane: _lane, sandboxed, net, unix_sockets, write, read, deny, ...job } = request;
+  const { lane: _lane, sandboxed, net, unix_sockets, write, read, deny, git_configs, ...job } = request;
   const mode = sandboxed ? "bwrap" : "none";
-  return { ...job, job_id: jobId, sandbox: { mode, net, unix_sockets, write, read, deny } };
+  return { ...job, job_id: jobId, sandbox: { mode, net, unix_sockets, write, read, deny, git_configs } };
 }
 
 function resultOutcome(result: JobResult): JobOutcome {

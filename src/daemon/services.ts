@@ -17,6 +17,7 @@ import { sweepOrphanJobs } from "../sandbox/orphans.ts";
 import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
+import { GitSecrets } from "./git-secrets.ts";
 import { Keyring } from "./keyring.ts";
 import { Notifier } from "./notifier.ts";
 import { drainHandler } from "./drain.ts";
@@ -66,6 +67,10 @@ export function createServices(options: ServiceOptions): Services {
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();
   const account = ownAccount();
+  // HOME may be set to anything; the account's own home holds secrets all the same.
+  const homesOf = (run: Run) =>
+    [run.env["HOME"], userHome({}), account?.home].filter((home) => home !== undefined && home !== null);
+  const gitSecrets = new GitSecrets(homesOf);
   const startedAt = Date.now();
   const graceLeftMs = () => Math.max(0, startedAt + credentialsGraceMs - Date.now());
   let probe: Promise<SandboxProbe> | null = null;
@@ -86,15 +91,9 @@ export function createServices(options: ServiceOptions): Services {
     log,
     limits: config.concurrency,
     projectDir: (hash) => join(dataDir, "projects", hash),
-    // HOME may be set to anything; the account's own home holds secrets all the same.
-    deny: (run) => [
-      ...new Set(
-        [run.env["HOME"], userHome({}), account?.home]
-          .filter((home) => home !== undefined && home !== null)
-          .flatMap((home) => defaultDeny({ home, dataDir })),
-      ),
-    ],
-    redact: (_run, text) => keyring.redact(text),
+    deny: (run) => [...new Set(homesOf(run).flatMap((home) => defaultDeny({ home, dataDir })))],
+    gitConfigs: (run) => gitSecrets.configsOf(run),
+    redact: (run, text) => gitSecrets.redact(run, keyring.redact(text)),
     emit: (event, data) => {
       for (const listener of listeners) listener({ event, data });
     },

@@ -19,6 +19,7 @@ function job(tool?: JobRequest["tool"]): JobRequest {
     write: [],
     read: [],
     deny: [],
+    git_configs: [],
   };
 }
 

@@ -203,7 +203,7 @@ async function runTool(
       : failed
         ? `${outcome.status}\n`
         : "";
-  return result(`${exit}${outcome.output}`, failed);
+  return result(workspace.redact(`${exit}${outcome.output}`), failed);
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

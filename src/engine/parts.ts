@@ -28,6 +28,8 @@ export interface EngineOptions {
   projectDir(hash: string): string;
   /** What no job may read: secrets, and the home of Loopr. */
   deny(run: Run): string[];
+  /** Configuration files of git that a job of the run would read: it sees them without the credentials in them. */
+  gitConfigs(run: Run): string[];
   /** Events that are not stored. */
   emit(
     ...told:
@@ -54,6 +56,7 @@ export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> 
     projectDir: parts.projectDir(run.project.hash),
     readPaths: await repository.readPaths(),
     deny: parts.deny(run),
+    gitConfigs: parts.gitConfigs(run),
     redact: (text) => parts.redact(run, text),
   });
 }

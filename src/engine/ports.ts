@@ -159,6 +159,8 @@ export interface JobRequest {
   /** Readable again after the masks. */
   read: string[];
   deny: string[];
+  /** Configuration files of git, shown without the credentials in them. */
+  git_configs: string[];
 }
 
 export interface JobOutcome {

@@ -19,6 +19,7 @@ export class Workspace {
   readonly #projectDir: string;
   readonly #readPaths: readonly string[];
   readonly #deny: readonly string[];
+  readonly #gitConfigs: readonly string[];
   /** Takes secrets out of a text before it is recorded. */
   readonly redact: (text: string) => string;
 
@@ -28,6 +29,7 @@ export class Workspace {
     projectDir: string;
     readPaths: readonly string[];
     deny: readonly string[];
+    gitConfigs: readonly string[];
     redact: (text: string) => string;
   }) {
     this.run = options.run;
@@ -35,6 +37,7 @@ export class Workspace {
     this.#projectDir = options.projectDir;
     this.#readPaths = options.readPaths;
     this.#deny = options.deny;
+    this.#gitConfigs = options.gitConfigs;
     this.redact = options.redact;
   }
 
@@ -58,7 +61,7 @@ export class Workspace {
   job(
     directory: string,
     purpose: "work" | "check",
-  ): Pick<JobRequest, "worktree_dir" | "env" | "sandboxed" | "write" | "read" | "deny"> {
+  ): Pick<JobRequest, "worktree_dir" | "env" | "sandboxed" | "write" | "read" | "deny" | "git_configs"> {
     const cache = join(this.#projectDir, "cache", purpose);
     const { config } = this.run;
     return {
@@ -68,6 +71,7 @@ export class Workspace {
       write: [cache, ...config.sandbox.write_allow],
       read: [...this.#readPaths, ...pathEntries(this.run.env["PATH"])],
       deny: [...this.#deny, ...config.sandbox.read_deny],
+      git_configs: [...this.#gitConfigs],
     };
   }
 }

@@ -33,6 +33,8 @@ const Sandbox = z.object({
   read: z.array(z.string()),
   /** Masked: the secrets, the home of Loopr, `sandbox.read_deny`. */
   deny: z.array(z.string()),
+  /** Configuration files of git, shown without the credentials in them. */
+  git_configs: z.array(z.string()),
 });
 
 const frames = {

@@ -68,6 +68,7 @@ async function run(argv: readonly [string, ...string[]], job: Job, options: Comm
               write: sandbox.write,
               read: sandbox.read,
               deny: sandbox.deny,
+              gitConfigs: sandbox.git_configs,
               unixSockets: sandbox.unix_sockets,
             },
       timeoutMs: job.timeout_ms,

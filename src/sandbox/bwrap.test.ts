@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bwrapOptions, emptyFilePaths, isBelow, type Mount } from "./bwrap.ts";
+import { bwrapOptions, filesInPlace, isBelow, type Mount } from "./bwrap.ts";
 
 function optionsFor(mounts: Mount[], more: Partial<Parameters<typeof bwrapOptions>[0]> = {}): string {
   return bwrapOptions({
@@ -9,7 +9,7 @@ function optionsFor(mounts: Mount[], more: Partial<Parameters<typeof bwrapOption
     env: {},
     unset: [],
     statusFd: 3,
-    emptyFd: 5,
+    fileFd: 5,
     filterFd: 4,
     ...more,
   }).join(" ");
@@ -47,7 +47,7 @@ test("the environment is set one by one, whatever it holds", () => {
     env: { A: "b c", "--bind": "--x" },
     unset: ["LOOPR_JOB"],
     statusFd: 3,
-    emptyFd: 5,
+    fileFd: 5,
     filterFd: 4,
   });
   expect(options.join("|")).toContain("--unsetenv|LOOPR_JOB|--setenv|A|b c|--setenv|--bind|--x|");
@@ -130,7 +130,7 @@ test.each<[what: string, mounts: Mount[], expected: string]>([
   ],
 ])("%s", (_what, mounts, expected) => {
   expect(optionsFor(mounts)).toContain(`--proc /proc ${expected} --chdir`);
-  expect(emptyFilePaths(mounts)).toEqual(
+  expect(filesInPlace(mounts).map(({ path }) => path)).toEqual(
     [...expected.matchAll(/--ro-bind-data \d+ (\S+)/g)].map((found) => found[1] ?? ""),
   );
 });

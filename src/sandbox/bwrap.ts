@@ -9,6 +9,8 @@ export type Mount =
   | { kind: "scratch"; path: string }
   /** An empty, read-only file in its place. */
   | { kind: "emptyFile"; path: string }
+  /** A read-only file with this text in its place. */
+  | { kind: "text"; path: string; text: string }
   | { kind: "readonly"; path: string; from: string }
   | { kind: "writable"; path: string }
   /** A directory put together from the entries that are mounted in it; other masks are made in it, too. */
@@ -27,8 +29,8 @@ export interface BwrapRequest {
   unset: readonly string[];
   /** Descriptor on which bwrap reports its child and the job's exit code. */
   statusFd: number;
-  /** The first of the descriptors that read as empty; one is used up by each `emptyFile`. */
-  emptyFd: number;
+  /** The first of the descriptors that are read in the place of files; each `emptyFile` and `text` uses one. */
+  fileFd: number;
   /** Descriptor from which the system call filter is read. */
   filterFd: number;
 }
@@ -39,7 +41,7 @@ export interface BwrapRequest {
  */
 export function bwrapOptions(request: BwrapRequest): string[] {
   const mounts = ordered(request.mounts);
-  let fd = request.emptyFd;
+  let fd = request.fileFd;
   return [
     // The job ends with its runner, has no terminal to type into, and no capability: root without
     // `--cap-drop ALL` remounts `/` read-write.
@@ -59,11 +61,16 @@ export function bwrapOptions(request: BwrapRequest): string[] {
   ];
 }
 
-/** The files in whose place empty ones are put, in the order of their descriptors. */
-export function emptyFilePaths(mounts: readonly Mount[]): string[] {
-  return ordered(mounts)
-    .filter((mount) => mount.kind === "emptyFile")
-    .map((mount) => mount.path);
+/** The files in whose place others are put, in the order of their descriptors. */
+export function filesInPlace(mounts: readonly Mount[]): { path: string; text: string }[] {
+  return ordered(mounts).flatMap((mount) =>
+    mount.kind === "emptyFile"
+      ? // An empty JSON file is none, and programs stop at it.
+        [{ path: mount.path, text: mount.path.endsWith(".json") ? "{}\n" : "" }]
+      : mount.kind === "text"
+        ? [{ path: mount.path, text: mount.text }]
+        : [],
+  );
 }
 
 /** Whether `path` lies strictly below `directory`. Both absolute and normalised. */
@@ -78,6 +85,7 @@ function mountOptions(mount: Mount, nextFd: () => string): string[] {
     case "rebuilt":
       return ["--tmpfs", mount.path];
     case "emptyFile":
+    case "text":
       return ["--ro-bind-data", nextFd(), mount.path];
     case "readonly":
       return ["--ro-bind", mount.from, mount.path];
@@ -97,7 +105,7 @@ function rank({ kind }: Mount): number {
 }
 
 function hides(mount: Mount): boolean {
-  return mount.kind === "empty" || mount.kind === "scratch" || mount.kind === "emptyFile";
+  return ["empty", "scratch", "emptyFile", "text"].includes(mount.kind);
 }
 
 /**

@@ -1,4 +1,5 @@
 // What no job may read: credentials, and the home of Loopr.
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { socketFallbackDir } from "../lib/paths.ts";
 
@@ -91,7 +92,16 @@ const secretsInHome = [
 
 /** The default deny list of a job: absolute paths, which need not exist. */
 export function defaultDeny(options: { home: string; dataDir: string }): string[] {
-  const paths = secretsInHome.map((path) => join(options.home, path));
+  const paths = [...secretsInHome, ...environmentFiles(options.home)].map((path) => join(options.home, path));
   // The sockets of daemons: /tmp is empty, unless the person has opened it.
   return [...new Set([...paths, resolve(options.dataDir), socketFallbackDir()])];
+}
+
+/** `.env` and its kin, whatever their last names: variables with keys in them. */
+function environmentFiles(home: string): string[] {
+  try {
+    return readdirSync(home).filter((name) => /^\.env(rc)?(\..+)?$/.test(name));
+  } catch {
+    return []; // no such home: nothing is in it
+  }
 }

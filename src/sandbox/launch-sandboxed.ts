@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import * as z from "zod/mini";
 import { LooprError, messageOf } from "../lib/errors.ts";
-import { bwrapOptions, emptyFilePaths, type Mount } from "./bwrap.ts";
+import { bwrapOptions, filesInPlace, type Mount } from "./bwrap.ts";
 import { handOver } from "./hand-over.ts";
 import { resolveMounts, type Confinement } from "./mounts.ts";
 import { descendantsOf, isGone, jobMarker, jobMarkerValue, processEntry, signal } from "./proc.ts";
@@ -19,7 +19,7 @@ import { socketFilter } from "./seccomp.ts";
 const statusFd = 3;
 const argsFd = 4;
 const filterFd = 5;
-const emptyFdFirst = 6;
+const fileFdFirst = 6;
 /** How long the kernel may take to clear a namespace whose first process was killed. */
 const clearMsMax = 5_000;
 
@@ -75,7 +75,7 @@ function start(
     env: request.env,
     unset: [jobMarker],
     statusFd,
-    emptyFd: emptyFdFirst,
+    fileFd: fileFdFirst,
     filterFd,
   });
   const filter = socketFilter(unixSockets);
@@ -83,28 +83,28 @@ function start(
     // It would end the option, and what follows it would be taken for another one.
     throw new LooprError("job_invalid", "a path, variable or argument of the job holds a NUL character");
   }
-  const empty = emptyFilePaths(mounts).map((path) => openEmpty(path, host.pipes.directory));
+  const files = filesInPlace(mounts).map(({ text }) => openText(text, host.pipes.directory));
   try {
     const child = spawn(bwrap, ["--args", String(argsFd), "--", ...request.argv], {
       cwd: "/",
       // Bubblewrap gets nothing of the job's environment: LD_PRELOAD would run code outside the sandbox.
       env: { [jobMarker]: jobMarkerValue(host.dataDir, request.jobId) },
-      stdio: ["ignore", request.stdio.stdout, request.stdio.stderr, "pipe", "pipe", "pipe", ...empty],
+      stdio: ["ignore", request.stdio.stdout, request.stdio.stderr, "pipe", "pipe", "pipe", ...files],
       detached: true,
     });
     handOver(child, argsFd, options.map((option) => `${option}\0`).join(""));
     handOver(child, filterFd, filter);
     return child;
   } finally {
-    for (const fd of empty) closeSync(fd);
+    for (const fd of files) closeSync(fd);
   }
 }
 
-/** What is read in the place of a secret. An empty JSON file is none, and programs stop at it. */
-function openEmpty(path: string, directory: string): number {
-  if (!path.endsWith(".json")) return openSync("/dev/null", "r");
-  const file = join(directory, "empty.json");
-  writeFileSync(file, "{}\n");
+/** What is read in the place of a secret. */
+function openText(text: string, directory: string): number {
+  if (text === "") return openSync("/dev/null", "r");
+  const file = join(directory, "in-place");
+  writeFileSync(file, text, { mode: 0o600 });
   const fd = openSync(file, "r");
   unlinkSync(file);
   return fd;

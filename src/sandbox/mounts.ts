@@ -3,7 +3,9 @@
 import { lstatSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import { isBelow, type Mount } from "./bwrap.ts";
+import { withoutCredentials } from "../domain/git-credentials.ts";
 import { emptied } from "./emptied.ts";
+import { readConfig } from "./git-configs.ts";
 import { socketMasks } from "./host-sockets.ts";
 
 /** What the daemon says about a job's surroundings. Paths are absolute. */
@@ -14,6 +16,8 @@ export interface Confinement {
   write: readonly string[];
   read: readonly string[];
   deny: readonly string[];
+  /** Configuration files of git, shown without the credentials in them. */
+  gitConfigs: readonly string[];
   /** Whether it may make Unix sockets; pairs of connected ones it always may. */
   unixSockets: boolean;
 }
@@ -39,8 +43,18 @@ export function resolveMounts(confinement: Confinement, churning: ReadonlySet<st
   for (const path of new Set([...confinement.read, ...resolverFiles(confinement.net)])) {
     mounts.push(...readAgain(path, worktree, masked));
   }
+  for (const path of new Set(confinement.gitConfigs)) mounts.push(...withoutSecrets(path));
   // Without sockets of its own it cannot connect to any.
   return confinement.unixSockets ? [...mounts, ...socketMasks(mounts, churning)] : mounts;
+}
+
+/** A copy in the place of a configuration that holds credentials; one that cannot be judged is empty. */
+function withoutSecrets(path: string): Mount[] {
+  if (realPath(path) !== path || kindOf(path) !== "file") return [];
+  const config = readConfig(path);
+  if (config === null) return [{ kind: "emptyFile", path }];
+  const { text } = withoutCredentials(config);
+  return text === config ? [] : [{ kind: "text", path, text }];
 }
 
 /**

@@ -66,7 +66,7 @@ async function tryOut(bwrap: string): Promise<string | null> {
     unset: [],
     statusFd,
     filterFd,
-    emptyFd: filterFd + 1,
+    fileFd: filterFd + 1,
   });
   const filter = socketFilter(false);
   const child = spawn(bwrap, [...options, "--", "/bin/sh", "-c", "exit 0"], {

@@ -168,3 +168,33 @@ test("--sandbox none runs unsandboxed and says so everywhere", async () => {
     [...run.slice(0, -1), "--sandbox", "none"],
   );
 });
+
+test.each(["auto", "none"])(
+  "not a token in the repository's configuration, with sandbox %s: the model, the records and the export have none",
+  async (mode) => {
+    const token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789";
+    await asJob(
+      ({ home, repo }) => {
+        repo.git("remote", "add", "origin", `https://me:${token}@github.com/x/y`);
+        repo.git("config", "http.extraHeader", "AUTHORIZATION: basic c2VjcmV0LWhlYWRlci0xMjM0");
+        writeFileSync(join(home.userHome, ".env.local"), "KEY=home-env-secret\n");
+        const seen = mode === "none" ? "" : "cat ~/.env.local; ";
+        return `${seen}git config -l; cat ${repo.dir}/.git/config; git log --oneline -1; echo tried`;
+      },
+      async ({ content }, { home, loopr }) => {
+        expect(content).toContain("remote.origin.url=https://");
+        expect(content).toContain("github.com/x/y");
+        expect(content).toContain("tried");
+        const exported = join(home.userHome, "run.jsonl");
+        const id = (json(await loopr(["list", "--json"]))["loops"] as { id: string }[])[0]?.id ?? "";
+        expect(await loopr(["export", id, "--output", exported])).toMatchObject({ code: 0 });
+        for (const secret of [token, "c2VjcmV0LWhlYWRlci0xMjM0", "home-env-secret"]) {
+          expect(content).not.toContain(secret);
+          expect((await home.exec("grep", ["-rlaF", secret, home.dir, exported])).stdout).toBe("");
+        }
+      },
+      [...run, ...(mode === "none" ? ["--sandbox", "none"] : [])],
+    );
+  },
+  120_000,
+);

@@ -68,6 +68,7 @@ export function jobIn(place: Place, job: Partial<JobRequest>): JobRequest {
     write: [],
     read: [],
     deny: defaultDeny({ home: place.home, dataDir: place.dataDir }),
+    git_configs: [],
     ...job,
   };
 }

@@ -116,6 +116,7 @@ async function run(
     limits: defaultConfig.concurrency,
     projectDir: (hash) => join(home, "projects", hash),
     deny: () => [],
+    gitConfigs: () => [],
     redact: (_run, text) => text,
     emit: () => undefined,
     modelOf: () => Promise.resolve(editModel(scenario, (id) => engine.ledger.loop(id).worktree, onTurn)),

@@ -37,7 +37,15 @@ export function makeToolBench(): ToolBench {
     env: {},
     timeout_ms: 10_000,
     max_output_bytes: 64 * 1024,
-    sandbox: { mode: "none" as const, net: false, unix_sockets: false, write: [], read: [], deny: [] },
+    sandbox: {
+      mode: "none" as const,
+      net: false,
+      unix_sockets: false,
+      write: [],
+      read: [],
+      deny: [],
+      git_configs: [],
+    },
   };
   const reads = new FileReads();
   const call: ToolBench["call"] = (tool, input, more = {}) =>

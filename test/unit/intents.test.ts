@@ -46,6 +46,7 @@ function engineOn(store: Store): Engine {
     limits: { ...defaultConfig.concurrency, loops: 0 },
     projectDir: () => "/nowhere",
     deny: () => [],
+    gitConfigs: () => [],
     redact: (_run, text) => text,
     emit: () => undefined,
     modelOf: () => Promise.resolve(null),

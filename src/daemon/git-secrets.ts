@@ -1,0 +1,57 @@
+// The credentials in git's configuration for a run: jobs do not see them, and no text keeps them.
+import { statSync } from "node:fs";
+import { withoutCredentials } from "../domain/git-credentials.ts";
+import type { Run } from "../domain/run.ts";
+import { gitConfigs, readConfig } from "../sandbox/git-configs.ts";
+
+interface Known {
+  /** As the files were when they were read. */
+  stamps: Map<string, string>;
+  /** Those that were there before too: a text may be older than the configuration. */
+  secrets: Set<string>;
+}
+
+export class GitSecrets {
+  readonly #homesOf: (run: Run) => string[];
+  readonly #known = new Map<string, Known>();
+
+  constructor(homesOf: (run: Run) => string[]) {
+    this.#homesOf = homesOf;
+  }
+
+  /** Looks for the files anew: for the jobs that are about to start. */
+  configsOf(run: Run): string[] {
+    const paths = gitConfigs(run.project.common_dir, this.#homesOf(run));
+    const secrets = this.#known.get(run.id)?.secrets ?? new Set();
+    this.#known.set(run.id, { stamps: new Map(paths.map((path) => [path, ""])), secrets });
+    return paths;
+  }
+
+  redact(run: Run, text: string): string {
+    let clean = text;
+    for (const secret of this.#secretsOf(run)) clean = clean.replaceAll(secret, "[credential]");
+    return clean;
+  }
+
+  #secretsOf(run: Run): Iterable<string> {
+    if (!this.#known.has(run.id)) this.configsOf(run);
+    const known = this.#known.get(run.id);
+    if (known === undefined) return [];
+    let changed = false;
+    for (const [path, before] of known.stamps) {
+      const now = stampOf(path);
+      if (now === before) continue;
+      known.stamps.set(path, now);
+      for (const secret of withoutCredentials(readConfig(path) ?? "").secrets) known.secrets.add(secret);
+      changed = true;
+    }
+    // A secret that is part of another goes last.
+    if (changed) known.secrets = new Set([...known.secrets].sort((a, b) => b.length - a.length));
+    return known.secrets;
+  }
+}
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.ino}:${stat.mtimeMs}:${stat.size}` : "absent";
+}
