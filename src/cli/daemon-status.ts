@@ -4,7 +4,7 @@ import { crashLogPath, logPath, tailOf } from "../client/log-files.ts";
 import { lastCrash, remainsOf, type Crash, type Remains } from "../client/post-mortem.ts";
 import { provenDaemon } from "../client/holder.ts";
 import { probeDaemon, type Probe } from "../client/probe.ts";
-import { whatItWaitsOn } from "../client/waiting.ts";
+import { isListening, whatItWaitsOn } from "../client/waiting.ts";
 import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
@@ -120,7 +120,10 @@ function silent(
   const { version = null, build = null, socket } = identity ?? {};
   const pid = (identity ?? provenDaemon(dataDir))?.pid ?? null;
   const known = pid === null ? null : whatItWaitsOn(pid);
-  const between = "its start or its end: it holds its lock and does not listen";
+  const between =
+    pid !== null && isListening(pid)
+      ? "its next look at itself, every 5 s: its socket is gone, and it publishes it again"
+      : "its start or its end: it holds its lock and does not listen";
   return {
     state: "unresponsive",
     pid,

@@ -160,13 +160,20 @@ function startFailed(outcome: Exclude<SpawnOutcome, { kind: "ready" }>, logs: Lo
       outcome.hint,
     );
   }
-  const how = outcome.kind === "died" ? `it ended with ${outcome.how}` : "it is silent";
+  const how = outcome.kind === "died" ? `it ended with ${outcome.how}` : silence(outcome);
   const log = excerptSince(logs.log) + excerptSince(logs.stderr);
   return new LooprError(
     "daemon_start_failed",
     `the daemon could not be started: ${how}${log}`,
-    "`loopr doctor` checks what it needs",
+    outcome.kind === "silent" && !outcome.ended
+      ? "`loopr daemon status` shows it, `loopr daemon stop` ends it"
+      : "`loopr doctor` checks what it needs",
   );
+}
+
+function silence({ pid, ended }: Extract<SpawnOutcome, { kind: "silent" }>): string {
+  const who = pid === null ? "it" : `it (PID ${pid})`;
+  return ended ? `${who} was silent, had not taken its lock, and was ended` : `${who} is silent`;
 }
 
 function gaveUp({ options, begunAtMs, logs }: Attempt): LooprError {

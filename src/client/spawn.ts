@@ -1,11 +1,12 @@
 // Starting a daemon in the background, and hearing from it how that went.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { deferred } from "../lib/deferred.ts";
 import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { openRegular } from "../lib/regular-file.ts";
+import { isDaemonLockHeld, lockHolder } from "./holder.ts";
 import { crashLogPath } from "./log-files.ts";
 import { isReadinessLine, type ReadinessLine } from "../protocol/identity.ts";
 import { LineDecoder } from "../rpc/lines.ts";
@@ -25,8 +26,11 @@ export type SpawnOutcome =
   | { kind: "error"; code: string; message: string; hint: string }
   /** It died without a word. */
   | { kind: "died"; how: string }
-  /** It runs, and has neither said that it is ready nor that it gets on. */
-  | { kind: "silent" };
+  /**
+   * It has neither said that it is ready nor that it gets on. Ended, where it has not even taken its lock:
+   * nothing else would know of it.
+   */
+  | { kind: "silent"; pid: number | null; ended: boolean };
 
 export interface SpawnOptions {
   /** The program and its first arguments. */
@@ -50,8 +54,8 @@ export async function spawnDaemon(env: Environment, options: SpawnOptions): Prom
     stdio: ["ignore", "ignore", stderr ?? "ignore", "pipe"],
   });
   if (stderr !== null) closeSync(stderr);
-  const outcome = deferred<SpawnOutcome>();
-  const watch = () => setTimeout(() => outcome.resolve({ kind: "silent" }), options.deadline() - Date.now());
+  const outcome = deferred<SpawnOutcome | { kind: "late" }>();
+  const watch = () => setTimeout(() => outcome.resolve({ kind: "late" }), options.deadline() - Date.now());
   let silence = watch();
   const pipe = child.stdio[3];
   const decoder = new LineDecoder(readinessBytesMax);
@@ -75,8 +79,18 @@ export async function spawnDaemon(env: Environment, options: SpawnOptions): Prom
   const result = await outcome.promise;
   clearTimeout(silence);
   pipe?.destroy();
+  const ended = result.kind === "late" && endUnlocked(child, dataDir);
   child.unref();
-  return result;
+  return result.kind === "late" ? { kind: "silent", pid: child.pid ?? null, ended } : result;
+}
+
+/** With its lock it is a daemon that `status` and `stop` know of: it may be on its way. */
+function endUnlocked(child: ChildProcess, dataDir: string): boolean {
+  if (isDaemonLockHeld(dataDir)) {
+    const holder = lockHolder(dataDir);
+    if (holder === null || holder.pid === child.pid) return false;
+  }
+  return child.kill("SIGKILL");
 }
 
 const readinessBytesMax = 64 * 1024;

@@ -15,6 +15,7 @@ import {
   provenDaemon,
   type ProcessRef,
 } from "./holder.ts";
+import { tidyAfter } from "./tidy.ts";
 
 /** Between the request, SIGTERM and SIGKILL. */
 const escalationMs = 3_000;
@@ -54,6 +55,7 @@ export async function stopDaemon(options: StopOptions): Promise<Stopped> {
   try {
     if (dialled.kind === "connected") await request(dialled);
     const gone = await escalate(dataDir, target, dialled.kind);
+    if (gone && target !== null) await tidyAfter(dataDir, target);
     if (gone) return { kind: "stopped", pid: target?.pid ?? null };
   } finally {
     progress.end();

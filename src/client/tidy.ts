@@ -1,0 +1,60 @@
+// After a stop by force: what the daemon could not take away itself.
+import { closeSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { systemCode } from "../lib/errors.ts";
+import { tryLockFile } from "../lib/file-lock.ts";
+import { fallbackSocketPath } from "../lib/paths.ts";
+import { build, version } from "../lib/version.ts";
+import { protocolVersion } from "../protocol/messages.ts";
+import { ask, handshakeMs } from "./ask.ts";
+import { lockPathIn, type ProcessRef } from "./holder.ts";
+import { readIdentity } from "./identity.ts";
+
+/**
+ * Removes the files of a daemon that is known to be dead, with its lock held: a successor's are not touched.
+ * They would tell of a crash, where somebody wanted it to end. What cannot be removed stays, and says so itself.
+ */
+export async function tidyAfter(dataDir: string, dead: ProcessRef): Promise<void> {
+  if (!isNamed(dataDir, dead)) return;
+  try {
+    const lock = tryLockFile(lockPathIn(dataDir));
+    if (lock === null) return;
+    try {
+      const identity = isNamed(dataDir, dead) ? readIdentity(dataDir) : null;
+      if (identity === null) return;
+      await removeDeadSocket(identity.socket);
+      const pidPath = join(dataDir, "daemon.pid");
+      if (readFileSync(pidPath, "utf8").trim() === String(dead.pid)) rmSync(pidPath, { force: true });
+      rmSync(join(dataDir, "daemon.json"), { force: true });
+    } finally {
+      closeSync(lock);
+    }
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+  }
+}
+
+function isNamed(dataDir: string, { pid, startTime }: ProcessRef): boolean {
+  const identity = readIdentity(dataDir);
+  return identity?.pid === pid && identity.startTime === startTime;
+}
+
+/** Another home's daemon may have taken its place on a LOOPR_SOCKET of both. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const hello = { version, build, protocol: protocolVersion, client: "cli" };
+  const answer = await ask(path, hello, Date.now() + handshakeMs);
+  if (answer.kind === "connected") answer.connection.close();
+  if (answer.kind !== "nobody") return;
+  const target = linkTargetOf(path);
+  if (target !== null && target !== fallbackSocketPath(path)) return;
+  rmSync(path, { force: true });
+  if (target !== null) rmSync(target, { force: true });
+}
+
+function linkTargetOf(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}
