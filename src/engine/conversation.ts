@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { mayUseUnixSockets } from "../domain/config.ts";
 import type { Loop } from "../domain/loop.ts";
-import type { TypeDefinition } from "../domain/loop-types.ts";
+import { isArtifactTool, type TypeDefinition } from "../domain/loop-types.ts";
 import type { PassName } from "../domain/passes.ts";
 import { notCircling, noteTurn } from "../domain/stuck.ts";
 import { isToolName, tools, type Tool, type ToolName } from "../tools/catalog.ts";
@@ -21,6 +21,8 @@ export interface Conversation {
   toolCalls: number;
   /** What an artifact tool handed in, checked against its schema; the last one wins. */
   artifact: unknown;
+  /** What the last refused call of an artifact tool was answered; null where none was refused. */
+  refusal: string | null;
 }
 
 export interface ConversationOptions {
@@ -52,6 +54,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
     turns: 0,
     toolCalls: 0,
     artifact: null,
+    refusal: null,
   };
   let circling = notCircling;
   journal.message(messages[0]);
@@ -125,7 +128,12 @@ async function answer(
   conversation: Conversation,
 ): Promise<ContentBlock> {
   const result = (content: string, is_error: boolean): ContentBlock => {
-    if (is_error) options.journal.output("tool", `✗ ${call.name}: ${firstLine(content)}\n`);
+    if (is_error) {
+      // What a command printed has been shown as it came.
+      const reason = call.name === "run_command" ? firstLine(content) : firstLines(content);
+      options.journal.output("tool", `✗ ${call.name}: ${reason}\n`);
+      if (isArtifactTool(call.name)) conversation.refusal = content;
+    }
     return { type: "tool_result", tool_use_id: call.id, content, is_error };
   };
   if (!isToolName(call.name) || !names.includes(call.name)) {
@@ -218,4 +226,29 @@ function summary(input: Record<string, unknown>): string {
 function firstLine(text: string): string {
   const line = text.split("\n", 1)[0] ?? "";
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
+/** So much of a refusal stands in the output; the model is told all of it. Lines. */
+const reasonLinesMax = 6;
+
+function firstLines(text: string): string {
+  const lines = text.trimEnd().split("\n");
+  const shown = lines.slice(0, reasonLinesMax).map(firstLine);
+  if (lines.length > reasonLinesMax) shown.push("…");
+  return shown.join("\n  ");
+}
+
+/** The reasons of a refused call in one line, as the end of a sentence. */
+export function refusalReasons(refusal: string): string {
+  return refusal
+    .replace(/^Not accepted:\n/, "")
+    .split("\n")
+    .map((line) =>
+      line
+        .trim()
+        .replace(/^[-✖→] /, "")
+        .replace(/\.$/, ""),
+    )
+    .filter((line) => line !== "")
+    .join("; ");
 }

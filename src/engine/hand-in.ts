@@ -9,7 +9,7 @@ import { nextPass, type PassName } from "../domain/passes.ts";
 import { LooprError } from "../lib/errors.ts";
 import { addTurn, noUsage } from "./accounting.ts";
 import { inheritedContext, renderArtifact } from "./artifacts.ts";
-import type { Conversation } from "./conversation.ts";
+import { refusalReasons, type Conversation } from "./conversation.ts";
 import type { IterationContext, IterationEnd } from "./iteration-end.ts";
 import type { Journal } from "./journal.ts";
 import { askJudge } from "./judge.ts";
@@ -108,7 +108,11 @@ function handIn(parts: Parts, loop: Loop, value: unknown, usage: Partial<Iterati
 
 function notHandedIn(loop: Loop, conversation: Conversation): string {
   const call = `create_${loop.loop_type}`;
-  return `${endingText(conversation)} You ended without an accepted call of ${call}. Call it exactly once, with all its parameters.`.trim();
+  const { refusal } = conversation;
+  // First, as the failure's message begins with what the feedback begins with.
+  const refused = refusal === null ? "" : `The last call of ${call} was refused: ${refusalReasons(refusal)}.`;
+  const ended = `You ended without an accepted call of ${call}. Call it exactly once, with all its parameters.`;
+  return [refused, endingText(conversation), ended].filter((part) => part !== "").join(" ");
 }
 
 function endingText(conversation: Conversation): string {

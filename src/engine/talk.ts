@@ -4,7 +4,7 @@ import { typeOf } from "../domain/loop-types.ts";
 import type { PassName } from "../domain/passes.ts";
 import { addTurn, noUsage, type Usage } from "./accounting.ts";
 import { inheritedContext } from "./artifacts.ts";
-import { converse, type Conversation } from "./conversation.ts";
+import { converse, refusalReasons, type Conversation } from "./conversation.ts";
 import type { IterationContext, IterationEnd } from "./iteration-end.ts";
 import type { Journal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
@@ -59,8 +59,9 @@ export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
   });
   usage.turns = conversation.turns;
   usage.tool_calls = conversation.toolCalls;
-  const how = conversation.stuck;
-  if (how === null) return { conversation, usage, stuck: null };
+  const { stuck, refusal } = conversation;
+  if (stuck === null) return { conversation, usage, stuck: null };
+  const how = refusal === null ? stuck : `${stuck}; the last refusal: ${refusalReasons(refusal)}`;
   const feedback = `You were going round in circles: ${how}. Do it another way.`;
   return {
     conversation,

@@ -200,6 +200,24 @@ describe("plan → code", () => {
     );
   });
 
+  test("a plan refused to the end: why is in the next prompt, in the output and in the failure", async () => {
+    const circular = { ...plan, specs: [{ ...plan.specs[0], depends_on: ["loud a"] }] };
+    await withRuns(
+      (request) => (request.turn > 0 ? [text("Done.")] : [tool("create_plan", circular)]),
+      async ({ server, loopr }) => {
+        const run = ["run", "Loud", "--check", "sh test.sh", "--max-iterations", "2", "--yes", "--json"];
+        const result = await loopr(run);
+        expect(result.code).toBe(1);
+        const cycle = "The dependencies form a cycle: loud a → loud a";
+        expect(server.requests[2]?.prompt).toContain(`The last call of create_plan was refused: ${cycle}`);
+        expect(JSON.stringify(json(result)["failure"])).toContain(cycle);
+        const { stdout } = await loopr(["logs", String(json(result)["id"])]);
+        expect(stdout).toContain(`✗ create_plan: Not accepted:\n  - ${cycle}`);
+      },
+      { files },
+    );
+  });
+
   test("a plan that does not fit its schema, or has a cycle, gets an answer that can be mended", async () => {
     const cyclic = {
       ...plan,
