@@ -36,6 +36,24 @@ describe("acting on a run", () => {
   }
 });
 
+test("cancel names the branch only where something is integrated on it", async () => {
+  const integrated = { ...makeLoop().context, integrated_commit: "abc" };
+  for (const [of, names] of [
+    [{}, false],
+    [{ context: integrated }, true],
+  ] as const) {
+    const daemon = new FakeDaemon(
+      makeLoop({ branch: "loopr/x-a1b2" }),
+      makeLoop({ id: child, loop_type: "code", iteration: 1, ...of }),
+    );
+    daemon.answers["loop.cancel"] = () => ({ cancelled: true });
+    const context = testContext();
+    await cancel(context, ["a1b2"], {}, testPorts(daemon));
+    expect(context.out.join("\n").includes("loopr/x-a1b2")).toBe(names);
+    expect(context.out.join("\n").includes("loopr diff a1b2.001")).toBe(!names);
+  }
+});
+
 test("a refusal names loops as people type them; for programs as they are", async () => {
   const daemon = new FakeDaemon(makeLoop());
   daemon.answers["loop.pause"] = () => {

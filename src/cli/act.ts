@@ -8,7 +8,7 @@ import { exitCodes, type CliContext } from "./context.ts";
 import { shownState, stateName, styleOf, titleOf } from "./format.ts";
 import { merging } from "./merging.ts";
 import { count, waitingText } from "./narrate.ts";
-import { readOutcome } from "./outcome.ts";
+import { branchWithWork, readOutcome, unfinishedWork } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop, type Resolved } from "./resolve.ts";
 import { createScreen } from "./screen.ts";
@@ -111,14 +111,13 @@ export async function cancel(
 ): Promise<number> {
   if (areSelectors(args)) return sendSignal(context, args, { signal: "stop" }, ports);
   return act(context, args, ports, async (client, resolved) => {
-    const { branch } = resolved.loop;
-    return {
-      result: await client.call("loop.cancel", { id: resolved.loop.id }),
-      says: [
-        `Cancelled ${named(resolved)}${withDescendants(resolved)}`,
-        ...(branch ? [`  what is integrated stays on ${plainLine(branch)}`] : []),
-      ],
-    };
+    const result = await client.call("loop.cancel", { id: resolved.loop.id });
+    const says = [`Cancelled ${named(resolved)}${withDescendants(resolved)}`];
+    const branch = branchWithWork(resolved.loops, resolved.loop.root_id);
+    if (branch !== null) says.push(`  what is integrated stays on ${plainLine(branch)}`);
+    const left = unfinishedWork(resolved.loops, resolved.loop.id).map(resolved.short);
+    if (left.length > 0) says.push(`  what it had begun: ${left.map((id) => `loopr diff ${id}`).join(", ")}`);
+    return { result, says };
   });
 }
 

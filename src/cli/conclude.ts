@@ -7,7 +7,14 @@ import { Follow } from "./follow.ts";
 import { shellWord, shortCommit, shownState, stateName, styleOf } from "./format.ts";
 import { askAtGate, askToMerge, type Question } from "./gate-questions.ts";
 import { count, Narrator } from "./narrate.ts";
-import { exitCodeOfRun, isSettled, readOutcome, type Outcome } from "./outcome.ts";
+import {
+  branchWithWork,
+  exitCodeOfRun,
+  isSettled,
+  readOutcome,
+  unfinishedWork,
+  type Outcome,
+} from "./outcome.ts";
 import type { CliPorts } from "./ports.ts";
 import { createScreen } from "./screen.ts";
 import { withShortIds } from "./resolve.ts";
@@ -117,7 +124,7 @@ export function showOutcome(
   options: Pick<ConcludeOptions, "short" | "mayStayUnmerged" | "warnings" | "endsHere">,
 ): number {
   const { short, warnings } = options;
-  const exitCode = exitCodeOfRun(outcome.root, outcome.failure, options.mayStayUnmerged);
+  const exitCode = exitCodeOfRun(outcome.root, options.mayStayUnmerged);
   const error = exitCode === exitCodes.done ? null : errorOf(outcome, short);
   if (context.json) {
     context.print(outcomeDocument(outcome, { warnings, error }));
@@ -149,6 +156,7 @@ function nextStep(outcome: Outcome, id: string, cwd: string): string {
 function errorOf(outcome: Outcome, short: (id: string) => string): LooprError {
   const { root, failure, waiting } = outcome;
   const id = short(root.id);
+  const branch = branchWithWork(outcome.loops, root.id);
   const asking = outcome.loops.find(({ waiting_for }) => waiting_for === "protected");
   const say = (code: string, message: string, hint: string) =>
     new LooprError(failure?.code ?? code, failure?.message ?? message, failure?.hint || hint);
@@ -185,7 +193,12 @@ function errorOf(outcome: Outcome, short: (id: string) => string): LooprError {
       return say(
         "cancelled",
         "the run was cancelled",
-        root.branch ? `its work stays on ${plainLine(root.branch)}` : "",
+        [
+          ...(branch === null ? [] : [`what is integrated stays on ${plainLine(branch)}`]),
+          ...unfinishedWork(outcome.loops, root.id).map(
+            (one) => `loopr diff ${short(one)} shows what it had begun`,
+          ),
+        ].join("; "),
       );
     default:
       return say("failed", "the run failed", `loopr status ${id} -d shows why`);

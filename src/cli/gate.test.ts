@@ -20,6 +20,14 @@ describe("the gate", () => {
     expect(context.out[0]).toBe('Approved a1b2 "Add a flag": 2 loops made');
   });
 
+  test("approve says that what a loop asked for is allowed", async () => {
+    const daemon = new FakeDaemon(makeLoop({ status: "awaiting_approval", waiting_for: "protected" }));
+    daemon.answers["plan.approve"] = () => ({ approved: true, specs_spawned: 0 });
+    const context = testContext();
+    expect(await approve(context, ["a1b2"], {}, testPorts(daemon))).toBe(0);
+    expect(context.out[0]).toBe('Approved a1b2 "Add a flag": its changes to protected files are allowed');
+  });
+
   test("reject with and without a reason", async () => {
     const daemon = gateOf();
     await reject(testContext(), ["a1b2"], { reason: " too big " }, testPorts(daemon));

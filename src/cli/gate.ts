@@ -19,7 +19,11 @@ export async function approve(
   return onPlan(context, args, ports, async (client, { loop, short }) => {
     const version = levels.size > 0 ? await setLevels(client, loop.id, levels) : null;
     const result = await client.call("plan.approve", { id: loop.id, version });
-    context.say(`Approved ${short(loop.id)} "${titleOf(loop)}": ${count(result.specs_spawned, "loop")} made`);
+    const allowed = loop.waiting_for === "protected";
+    const then = allowed
+      ? "its changes to protected files are allowed"
+      : `${count(result.specs_spawned, "loop")} made`;
+    context.say(`Approved ${short(loop.id)} "${titleOf(loop)}": ${then}`);
     context.say(`  next: loopr watch ${short(loop.root_id)}`);
     return { ...result };
   });

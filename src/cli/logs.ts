@@ -97,5 +97,5 @@ async function followOutput(
     follow.close();
     if (!context.json) transcript.flush();
   }
-  return exitCodeOfRun(follow.loop, follow.loop.failure, false);
+  return exitCodeOfRun(follow.loop, false);
 }

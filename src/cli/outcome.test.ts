@@ -32,8 +32,8 @@ describe("a run's state", () => {
       const row = states[state];
       expect(isSettled(root)).toBe(row.settled);
       expect(hasEnded(root)).toBe(row.ended);
-      expect(exitCodeOfRun(root, null, false)).toBe(row.exit);
-      expect(exitCodeOfRun(root, null, true)).toBe(row.exitUnmerged);
+      expect(exitCodeOfRun(root, false)).toBe(row.exit);
+      expect(exitCodeOfRun(root, true)).toBe(row.exitUnmerged);
     });
   }
 
@@ -41,24 +41,19 @@ describe("a run's state", () => {
     expect(isSettled(makeLoop({ run_state: "verified" }))).toBe(false);
   });
 
-  for (const code of ["check_not_runnable", "setup_failed", "no_check"]) {
-    test(`failed by ${code} is the configuration's fault`, () => {
+  for (const code of ["check_not_runnable", "setup_failed", "iterations_used_up"]) {
+    test(`failed by ${code}: there is a run, and it has failed`, () => {
       const failure = { code, message: "", hint: "" };
-      expect(exitCodeOfRun(makeLoop({ run_state: "failed" }), failure, false)).toBe(2);
+      expect(exitCodeOfRun(makeLoop({ run_state: "failed", failure }), false)).toBe(1);
     });
   }
-
-  test("failed by its iterations is the run's", () => {
-    const failure = { code: "iterations_used_up", message: "", hint: "" };
-    expect(exitCodeOfRun(makeLoop({ run_state: "failed" }), failure, false)).toBe(1);
-  });
 
   test("a child that is watched has a state of its own", () => {
     const child = (status: "complete" | "failed" | "running") =>
       makeLoop({ id: `${rootId}-001`, status, run_state: null });
     expect(isSettled(child("complete"))).toBe(true);
-    expect(exitCodeOfRun(child("complete"), null, false)).toBe(0);
-    expect(exitCodeOfRun(child("failed"), null, false)).toBe(1);
+    expect(exitCodeOfRun(child("complete"), false)).toBe(0);
+    expect(exitCodeOfRun(child("failed"), false)).toBe(1);
     expect(isSettled(child("running"))).toBe(false);
   });
 });

@@ -2,9 +2,8 @@
 import type { Client } from "../client/types.ts";
 import type { CheckResult, Evidence } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
-import { LooprError } from "../lib/errors.ts";
 import { events, type EventData } from "../protocol/events.ts";
-import { exitCodeOf, exitCodes } from "./context.ts";
+import { exitCodes } from "./context.ts";
 import { waitingText } from "./narrate.ts";
 import { history } from "./session.ts";
 import { shownState } from "./format.ts";
@@ -37,7 +36,7 @@ export function hasEnded(loop: Loop): boolean {
 }
 
 /** `mayStayUnmerged`: `--no-merge` was given, so that a verified run is all that was asked for. */
-export function exitCodeOfRun(root: Loop, failure: Failure | null, mayStayUnmerged: boolean): number {
+export function exitCodeOfRun(root: Loop, mayStayUnmerged: boolean): number {
   switch (shownState(root)) {
     case "merged":
     case "complete":
@@ -45,8 +44,6 @@ export function exitCodeOfRun(root: Loop, failure: Failure | null, mayStayUnmerg
     case "verified":
       return mayStayUnmerged ? exitCodes.done : exitCodes.waiting;
     case "failed":
-      // A check that cannot run or a set-up that fails is the configuration's fault: exit 2.
-      return failure ? exitCodeOf(new LooprError(failure.code, failure.message)) : exitCodes.failed;
     case "cancelled":
     case "stalled":
     case "invalidated":
@@ -54,6 +51,28 @@ export function exitCodeOfRun(root: Loop, failure: Failure | null, mayStayUnmerg
     default:
       return exitCodes.waiting;
   }
+}
+
+/** The run's branch where anything was integrated on it: without that it goes when the run ends. */
+export function branchWithWork(loops: readonly Loop[], rootId: string): string | null {
+  const own = loops.filter(({ root_id }) => root_id === rootId);
+  if (!own.some(({ context }) => context.integrated_commit)) return null;
+  return own.find(({ id }) => id === rootId)?.branch ?? null;
+}
+
+/** So many loops are named in one line. */
+const namedMax = 5;
+
+/** The code loops of a tree that have begun and are not integrated: `loopr diff` shows what each has left. */
+export function unfinishedWork(loops: readonly Loop[], id: string): string[] {
+  return loops
+    .filter((loop) => loop.id === id || loop.id.startsWith(`${id}-`))
+    .filter(
+      ({ loop_type, iteration, context }) =>
+        loop_type === "code" && iteration > 0 && !context.integrated_commit,
+    )
+    .slice(0, namedMax)
+    .map((loop) => loop.id);
 }
 
 export interface Check extends CheckResult {

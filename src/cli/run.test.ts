@@ -77,7 +77,7 @@ describe("run ends with the exit code of the run's state", () => {
     {
       name: "a check that cannot run",
       daemon: () => goes("failed", "failed", { failure: failure("check_not_runnable") }),
-      exit: 2,
+      exit: 1,
       says: "because of check_not_runnable",
     },
   ];

@@ -7,7 +7,7 @@ import type { Client } from "../client/types.ts";
 import { exitCodes, reportError, type CliContext } from "./context.ts";
 import { shortCommit, styleOf, titleOf } from "./format.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
-import { resolveLoop } from "./resolve.ts";
+import { resolveLoop, withShortIds } from "./resolve.ts";
 import { createScreen } from "./screen.ts";
 import { reconnected, withSession } from "./session.ts";
 
@@ -41,7 +41,8 @@ export async function undo(
       return exitCodes.done;
     } catch (error) {
       if (!(error instanceof RpcError) || !waiting.test(error.reason)) throw error;
-      reportError(context, error);
+      const shown = (text: string) => (context.json ? text : withShortIds(text, short));
+      reportError(context, new LooprError(error.reason, shown(error.message), shown(error.hint)));
       return exitCodes.waiting;
     }
   });

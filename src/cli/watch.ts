@@ -122,7 +122,7 @@ async function ended(
   short: (id: string) => string,
 ): Promise<number> {
   const { loop } = follow;
-  if (context.json || loop.parent_id !== null) return exitCodeOfRun(loop, loop.failure, false);
+  if (context.json || loop.parent_id !== null) return exitCodeOfRun(loop, false);
   const outcome = await readOutcome(client, loop.id, follow);
   return showOutcome(context, ports, outcome, {
     short,

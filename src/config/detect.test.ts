@@ -40,6 +40,9 @@ const cases: [name: string, files: Record<string, string>, command: string | nul
       "bun run test",
       "bun install --frozen-lockfile",
     ],
+    ["bun without a script", { "package.json": "{}", "bun.lock": "", "a.test.ts": "" }, "bun test", null],
+    ["bun without a script or tests", { "package.json": "{}", "bun.lock": "", "a.ts": "" }, null],
+    ["pytest by its tests", { "requirements.txt": "", "tests/test_a.py": "" }, "python3 -m pytest -q", null],
     ["declared manager", { "package.json": manifest({ packageManager: "pnpm@9.0.0" }) }, "pnpm test", null],
     [
       "npm init's placeholder",

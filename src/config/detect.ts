@@ -1,7 +1,7 @@
 // Guesses how a project is tested, from the files at its root. Only `init` and `doctor` ask, and a person
 // sees the guess before it counts.
 import { accessSync, constants, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as z from "zod/mini";
 import { readSmallFile } from "./read.ts";
 
@@ -27,18 +27,24 @@ interface Look {
   files: ReadonlySet<string>;
   text(name: string): string;
   executable(name: string): boolean;
+  /** A file of that name at the root or where tests usually are; null where there is none. */
+  testFile(name: RegExp): string | null;
 }
 
 function look(root: string): Look {
-  const names = (): string[] => {
+  const names = (directory = ""): string[] => {
     try {
-      return readdirSync(root);
+      return readdirSync(join(root, directory));
     } catch {
       return [];
     }
   };
   return {
     files: new Set(names()),
+    testFile: (name) =>
+      ["", "test", "tests", "src", "__tests__"]
+        .flatMap((directory) => names(directory).map((file) => join(directory, file)))
+        .find((path) => name.test(basename(path))) ?? null,
     text: (name) => {
       try {
         return readSmallFile(join(root, name), manifestBytesMax) ?? "";
@@ -81,13 +87,17 @@ function javascript(project: Look): Detected | null {
   if (!manifest) return null;
   const test = manifest.scripts?.["test"];
   // What `npm init` writes where there are no tests.
-  if (typeof test !== "string" || /no test specified/.test(test)) return null;
+  const hasScript = typeof test === "string" && !/no test specified/.test(test);
   const locked = managerNames.filter((name) => managers[name].locks.some((lock) => project.files.has(lock)));
   const declared = managerNames.find((name) => manifest.packageManager?.startsWith(`${name}@`));
   const name = declared ?? locked[0] ?? "npm";
   const depends = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).length > 0;
   const setup = !depends ? null : locked.includes(name) ? managers[name].setup : `${name} install`;
-  return { ecosystem: name, command: managers[name].test, setup, because: "package.json" };
+  if (hasScript) return { ecosystem: name, command: managers[name].test, setup, because: "package.json" };
+  // Bun runs the tests that it finds by their names.
+  const found =
+    name === "bun" && test === undefined ? project.testFile(/[._](test|spec)\.[cm]?[jt]sx?$/) : null;
+  return found === null ? null : { ecosystem: name, command: "bun test", setup, because: found };
 }
 
 function parseManifest(text: string): z.infer<typeof Manifest> | null {
@@ -109,8 +119,9 @@ function python(project: Look): Detected | null {
     ["requirements-dev.txt", /^pytest/m],
   ];
   const sign = signs.find(([name, pattern]) => project.files.has(name) && pattern.test(project.text(name)));
-  if (!sign) return null;
-  const because = sign[0];
+  const isPython = ["requirements.txt", "pyproject.toml", "setup.py"].some((name) => project.files.has(name));
+  const because = sign?.[0] ?? (isPython ? project.testFile(/^test_.*\.py$|_test\.py$/) : null);
+  if (because === null) return null;
   if (project.files.has("uv.lock")) {
     return { ecosystem: "pytest", command: "uv run pytest -q", setup: "uv sync --frozen", because };
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Engine } from "../engine/engine.ts";
-import { loopRef } from "../engine/parts.ts";
+import { interruptedRef, loopRef } from "../engine/parts.ts";
 import type { Store } from "../engine/ports.ts";
 import type { Git, Repository } from "../engine/git-port.ts";
 import { LooprError, systemCode } from "../lib/errors.ts";
@@ -28,11 +28,18 @@ export async function diffOf(
   const run = needs.engine.ledger.run(loop.root_id);
   const repository = await needs.git.reopen(run.project);
   if (iteration !== null) return diffOfIteration(needs, repository, loop, iteration);
-  const own = loop.loop_type === "code" ? await repository.resolve(loopRef(loop.id)) : null;
+  const own = loop.loop_type === "code" ? await workOf(repository, loop) : null;
   if (own !== null && loop.base_commit !== null) return repository.diff(loop.base_commit, own, textBytesMax);
   const tip = run.merged_commit ?? run.verified_commit ?? run.tip;
   if (loop.parent_id !== null || tip === null) return { diff: "", truncated: false };
   return repository.diff(run.target_commit, tip, textBytesMax);
+}
+
+/** A loop's last commit; of one that was interrupted and does not go on, what it left with it. */
+async function workOf(repository: Repository, loop: Loop): Promise<string | null> {
+  const left =
+    loop.status === "cancelled" ? await repository.resolve(interruptedRef(loop.id, loop.iteration)) : null;
+  return left ?? (await repository.resolve(loopRef(loop.id)));
 }
 
 async function diffOfIteration(

@@ -35,7 +35,9 @@ function levelsOf(
   const refused = (problem: string) =>
     new LooprError(
       place === null ? "bad_levels" : "config_invalid",
-      place === null ? `the list of levels "${text}" ${problem}` : `${place}: levels "${text}" ${problem}`,
+      place === null
+        ? `the list of levels "${text.replace(/,auto$/, "")}" ${problem}`
+        : `${place}: levels "${text}" ${problem}`,
       "auto, or some of plan,spec,phase,code and of the types in .loopr/loops, ending in one of code",
     );
   const parsed = parseLevels(text);

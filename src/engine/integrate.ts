@@ -4,6 +4,7 @@ import type { Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
 import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
 import { archiveRef, loopRef, trailers, type Parts } from "./parts.ts";
@@ -49,7 +50,7 @@ export async function integrate(
     tip,
     base,
     work,
-    message: `${loop.title}\n\n${trailers(loop.id, loop.iteration)}\n`,
+    message: `${plainLine(loop.title)}\n\n${trailers(loop.id, loop.iteration)}\n`,
     author: run.author,
     date: loop.created_at,
   });

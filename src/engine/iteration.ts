@@ -4,6 +4,7 @@ import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { typeOf } from "../domain/loop-types.ts";
 import { LooprError } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
 import { together } from "../lib/together.ts";
 import { baselineOf } from "./baseline.ts";
 import { manifestKey, runSetup } from "./check.ts";
@@ -130,7 +131,7 @@ async function commitAndValidate(
     commit = await repository.commitAll(path, {
       parent,
       ref: loopRef(loop.id),
-      message: `loopr: ${loop.title} (iteration ${loop.iteration})\n\n${trailers(loop.id, loop.iteration)}\n`,
+      message: `loopr: ${plainLine(loop.title)} (iteration ${loop.iteration})\n\n${trailers(loop.id, loop.iteration)}\n`,
       author: run.author,
       base,
     });

@@ -43,7 +43,7 @@ export async function runTask(parts: Parts, id: string, signal: AbortSignal): Pr
     signal.throwIfAborted();
     const full = noRoom(error);
     if (full !== null) return { kind: "pause", waitingFor: roomOnDisk, failure: full };
-    if (error instanceof LooprError) return endOf(error);
+    if (error instanceof LooprError) return endOf(error, parts.ledger.loop(id).root_id);
     throw error;
   } finally {
     parts.spending.ends(id);
@@ -211,7 +211,10 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
   return {
     code: "stalled",
     message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstSentence(end.feedback)}`,
-    hint: `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
+    hint:
+      layer === "protected"
+        ? protectedHint
+        : `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
   };
 }
 
@@ -223,18 +226,27 @@ function circling(loop: Loop, how: string): Failure {
   };
 }
 
+/** What a person can do where files that the check depends on are what the work was refused for. */
+const protectedHint =
+  "where the task has to change these files, start the run again with --may-change FILE (or a glob): what it names may then change, and no longer guards the check";
+
 function iterationsUsedUp(loop: Loop): Failure {
   const last = loop.context.feedback.at(-1);
   return {
     code: "iterations_used_up",
     message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstSentence(last.text)}` : ""}`,
-    hint: `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
+    hint:
+      last?.layer === "protected"
+        ? protectedHint
+        : `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
   };
 }
 
 /** Which failures wait for a person, and which end the loop. */
-function endOf(error: LooprError): TaskEnd {
-  const failure = { code: error.code, message: error.message, hint: error.hint };
+function endOf(error: LooprError, rootId: string): TaskEnd {
+  // Where the hint was written nobody knew of which run it is.
+  const hint = error.hint.replaceAll("<id>", rootId);
+  const failure = { code: error.code, message: error.message, hint };
   if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
   if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
   if (error.code === "judge_failed") return { kind: "pause", waitingFor: "judge", failure };

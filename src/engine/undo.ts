@@ -5,6 +5,7 @@ import type { CheckResult } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
 import type { Run, Undo } from "../domain/run.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
 import { runCheck } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
@@ -114,7 +115,7 @@ async function revertOn(
     tip: target,
     base: merged,
     work: run.target_commit,
-    message: `Revert "${root.title}"\n\nThis takes back what was merged as ${merged}.\n\n${undoTrailer(root.id)}\n`,
+    message: `Revert "${plainLine(root.title)}"\n\nThis takes back what was merged as ${merged}.\n\n${undoTrailer(root.id)}\n`,
     author: run.author,
     date: parts.clock.now(),
   });

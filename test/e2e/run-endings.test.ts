@@ -193,8 +193,12 @@ describe("cancelled", () => {
       const client = home.start(run, { cwd: repo.dir, env });
       await until(() => release !== null, 20_000, "the second turn");
       const id = String((json(await loopr(["list", "--json"]))["loops"] as { id: string }[])[0]?.id);
-      expect(await loopr(["cancel", id])).toMatchObject({ code: 0 });
+      const cancelled = await loopr(["cancel", id]);
+      expect(cancelled).toMatchObject({ code: 0 });
+      expect(cancelled.stdout).toContain("what it had begun: loopr diff ");
+      expect(cancelled.stdout).not.toContain("stays on");
       expect(await client.wait()).toMatchObject({ code: 1 });
+      expect((await loopr(["diff", id])).stdout).toContain("+echo half");
       expect(leftWorktrees(home, repo)).toEqual([]);
       expect(repo.git("branch", "--list", "loopr/*")).toBe("");
       expect(repo.git("show", `refs/loopr/interrupted/${id}/1:greet.sh`)).toBe("echo half");
