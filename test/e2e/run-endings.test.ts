@@ -125,7 +125,7 @@ describe("the target, while a run works, is", () => {
 });
 
 describe("what cannot run is not the model's fault:", () => {
-  test("a runner that cannot start anything is told at once, with exit code 2 and no model call", async () => {
+  test("a runner that cannot start anything is told at once, with exit code 1 and no model call", async () => {
     await withRuns(
       solving(() => undefined),
       async ({ home, server, loopr }) => {
@@ -136,7 +136,7 @@ describe("what cannot run is not the model's fault:", () => {
           symlinkSync(found, join(bin, name));
         }
         const result = await loopr([...run.slice(0, -1), "--sandbox", "none"], { env: { PATH: bin } });
-        expect(result.code).toBe(2);
+        expect(result.code).toBe(1);
         expect(result.stderr).toContain("could not be run");
         expect(server.requests).toHaveLength(0);
       },

@@ -201,13 +201,6 @@ describe("refused at once with exit code 2:", () => {
       },
     ],
     ["no check command", () => ({ args: ["run", "--depth", "code", "Greet", "--yes"], says: /check/ })],
-    [
-      "a check that does not exist",
-      () => ({
-        args: ["run", "--depth", "code", "--check", "./no-such-check.sh", "Greet", "--yes"],
-        says: /cannot be run here: exit code 127/,
-      }),
-    ],
     ["a target that does not exist", () => ({ args: [...run, "--target", "nowhere"], says: /nowhere/ })],
     [
       "levels that are none",
@@ -237,7 +230,17 @@ describe("refused at once with exit code 2:", () => {
     });
   });
 
-  test("a worktree set-up that fails", async () => {
+  test("a check that does not exist: there is a run, and it has failed, exit code 1", async () => {
+    await withRuns(solving, async ({ server, loopr }) => {
+      const args = ["run", "--depth", "code", "--check", "./no-such-check.sh", "Greet", "--yes"];
+      const result = await loopr(args);
+      expect(result.stderr).toMatch(/^error: .*cannot be run here: exit code 127/m);
+      expect(result.code).toBe(1);
+      expect(server.requests).toHaveLength(0);
+    });
+  });
+
+  test("a worktree set-up that fails: exit code 1", async () => {
     await withRuns(solving, async ({ repo, server, loopr }) => {
       repo.write(
         ".loopr.yml",
@@ -245,7 +248,7 @@ describe("refused at once with exit code 2:", () => {
       );
       expect(await loopr(["trust"])).toMatchObject({ code: 0 });
       const result = await loopr(["run", "--depth", "code", "Greet", "--yes"]);
-      expect(result.code).toBe(2);
+      expect(result.code).toBe(1);
       expect(result.stderr).toContain("broken-setup");
       expect(server.requests).toHaveLength(0);
     });
