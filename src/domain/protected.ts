@@ -93,6 +93,8 @@ export interface ClassifyRequest {
   indirect?: readonly string[];
   /** Commands in the check's scripts and recipes (`toolCommands`): they name tools, and code under test too. */
   nested?: readonly string[];
+  /** Files that the recipes include (`makeIncludes`), there at the base or not. */
+  included?: readonly string[];
   /** Where it runs, relative to the checkout's root; "" or "." is the root. */
   checkCwd: string;
   /** `validation.protected`, in place of the defaults for tests. */
@@ -124,6 +126,7 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const commands = [request.command, ...(request.indirect ?? [])];
   const running = [...commands, ...(request.nested ?? [])];
   const isRecipe = matcher(running.flatMap((command) => recipesOf(command, request.checkCwd)));
+  const included = new Set(request.included ?? []);
   const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
   const scripts = new Set(commands.flatMap((command) => checkScripts(command, request.checkCwd, atBase)));
@@ -136,9 +139,13 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   for (const { path } of request.changes) {
     if (isArtifact(path)) continue;
     const existed = atBase.has(path);
-    const forbidden = isCi(path) || isOwn(path) || scripts.has(path) || (existed && isRecipe(path));
+    const forbidden =
+      isCi(path) || isOwn(path) || scripts.has(path) || (existed && (isRecipe(path) || included.has(path)));
     const second =
-      isSteering(path) || isRecipe(path) || (existed ? isTest(path) || isSettings(path) : shadows(path));
+      isSteering(path) ||
+      isRecipe(path) ||
+      included.has(path) ||
+      (existed ? isTest(path) || isSettings(path) : shadows(path));
     if (!forbidden && !second) continue;
     if (mayChange(path)) classes.allowed.push(path);
     else if (forbidden) classes.forbidden.push(path);

@@ -77,3 +77,25 @@ test("where the check runs no such tool, package.json is free", async () => {
     (await classesOf("go test ./...", base, { "package.json": packageJson({}, "true") })).forbidden,
   ).toEqual([]);
 });
+
+test("what a Makefile includes is part of it, through further includes, there already or new", async () => {
+  const base = {
+    Makefile: "include config.mk\n-include local.mk build/$(X).mk\ntest:\n\t./app\n",
+    "config.mk": "include deep/rules.mk\n",
+    "deep/rules.mk": "A = 1\n",
+    "other.mk": "B = 1\n",
+    app: "1",
+  };
+  const changes = {
+    "config.mk": "SHELL = /bin/true\n",
+    "deep/rules.mk": "SHELL = /bin/true\n",
+    "local.mk": "SHELL = /bin/true\n",
+    "other.mk": "B = 2\n",
+    app: "2",
+  };
+  expect(await classesOf("make test", base, changes)).toEqual({
+    needSecondRun: ["local.mk"],
+    forbidden: ["config.mk", "deep/rules.mk"],
+    allowed: [],
+  });
+});

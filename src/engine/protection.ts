@@ -1,5 +1,6 @@
 // Which of a loop's changes are protected, manifests judged by their content: dependencies may change.
 import { posix } from "node:path";
+import { makeIncludes } from "../domain/make-includes.ts";
 import {
   holdsSettings,
   newPackageSteers,
@@ -49,7 +50,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const mayChange = [...request.mayChange, ...run.may_change];
   const permitted = matcher(mayChange);
   const baseFiles = await repository.files(base);
-  const nested = await nestedCommands(request, command, baseFiles);
+  const { nested, included } = await nestedCommands(request, command, baseFiles);
   const commands = [command, ...nested];
   const manifest = posix.join(run.check_cwd, "package.json");
   const packageJson = (await repository.read(base, manifest)) ?? "";
@@ -62,6 +63,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     command,
     indirect: commands.flatMap((each) => packageScripts(packageJson, each)),
     nested,
+    included,
     checkCwd: run.check_cwd,
     configured,
     mayChange,
@@ -95,26 +97,33 @@ export async function sourcesCalledTests(
   return sources;
 }
 
-/** Commands that the check's scripts and recipes run, as they are at the base. */
+/** Commands that the check's scripts and recipes run, and what recipes include, as they are at the base. */
 async function nestedCommands(
   { repository, run, base }: ProtectionRequest,
   command: string,
   baseFiles: readonly string[],
-): Promise<string[]> {
+): Promise<{ nested: string[]; included: string[] }> {
   const seen = new Set<string>();
   const found: string[] = [];
+  const included = new Set<string>();
+  let open: string[] = [];
   let level = [command];
-  for (let depth = 0; depth < nestingMax && level.length > 0; depth++) {
-    const files = level.flatMap((each) => checkFiles(each, run.check_cwd, baseFiles));
+  for (let depth = 0; depth < nestingMax && level.length + open.length > 0; depth++) {
+    const files = [...open, ...level.flatMap((each) => checkFiles(each, run.check_cwd, baseFiles))];
     level = [];
+    open = [];
     for (const file of files) {
       if (seen.has(file) || seen.size >= nestedFilesMax) continue;
       seen.add(file);
-      level.push(...toolCommands((await repository.read(base, file)) ?? ""));
+      const content = (await repository.read(base, file)) ?? "";
+      level.push(...toolCommands(content));
+      const includes = makeIncludes(file, content, run.check_cwd);
+      for (const path of includes) included.add(path);
+      open.push(...includes.filter((path) => baseFiles.includes(path)));
     }
     found.push(...level);
   }
-  return found;
+  return { nested: found, included: [...included] };
 }
 
 /** New files that can change what the tests do that were there before. */

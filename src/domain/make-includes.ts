@@ -1,0 +1,20 @@
+// What a Makefile includes: another part of the recipes that a check runs.
+import { posix } from "node:path";
+
+const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
+const directive = /^ *(?:-include|sinclude|include)[ \t]+([^#\n]*)/gm;
+
+/**
+ * Paths in the repository that a Makefile's text includes by literal names, whether they are there or not:
+ * make takes them from its directory, which is the check's or the file's own.
+ */
+export function makeIncludes(path: string, content: string, checkCwd: string): string[] {
+  if (!isMakefile.test(path)) return [];
+  const names = [...content.replaceAll("\\\n", " ").matchAll(directive)]
+    .flatMap(([, list = ""]) => list.trim().split(/\s+/))
+    .filter((name) => name !== "" && !name.startsWith("/") && !/[$*?[%]/.test(name));
+  const paths = names.flatMap((name) =>
+    [checkCwd, posix.dirname(path)].map((directory) => posix.normalize(posix.join(directory, name))),
+  );
+  return [...new Set(paths)].filter((included) => !included.startsWith("../"));
+}
