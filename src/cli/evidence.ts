@@ -119,7 +119,7 @@ export async function verify(
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
     const screen = createScreen(context, style, ports.now);
-    screen.status("running the recorded check again");
+    screen.status("running the recorded checks again");
     const params = {
       commit: args[0] ?? "",
       project: context.cwd,
@@ -136,15 +136,21 @@ export async function verify(
 }
 
 function verifiedLines(verified: Result<"evidence.verify">, style: Style): string[] {
-  const { recorded, result, same } = verified;
-  const box = result.sandboxed ? "sandboxed" : "unsandboxed";
-  const lines = [
+  const { same, checks } = verified;
+  return [
     `${icon(style, same ? "complete" : "failed")} commit ${shortCommit(verified.commit)}  ${plainLine(verified.title)}`,
+    ...checks.flatMap(againLines),
+    same ? "The same outcome." : "NOT the same outcome.",
+  ];
+}
+
+function againLines({ recorded, result, same }: Result<"evidence.verify">["checks"][number]): string[] {
+  const box = result.sandboxed ? "sandboxed" : "unsandboxed";
+  const output = result.output.trim() === "" ? "it printed nothing" : plain(result.output).trimEnd();
+  return [
     indent(plain(result.command).trim(), "    $ "),
     `    recorded: ${endingText(recorded)} after ${duration(recorded.duration_ms)}`,
     `    now:      ${endingText(result)} after ${duration(result.duration_ms)}, ${box}`,
+    ...(same ? [] : ["    NOT as recorded. What it printed now:", indent(output, "      ")]),
   ];
-  if (same) return [...lines, "The same outcome."];
-  const output = result.output.trim() === "" ? "it printed nothing" : plain(result.output).trimEnd();
-  return [...lines, "NOT the same outcome. What it printed now:", indent(output, "    ")];
 }

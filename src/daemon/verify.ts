@@ -1,7 +1,9 @@
-// evidence.verify: which run's configuration a recorded check is run again with, and its answer.
+// evidence.verify: which run's configuration the recorded checks are run again with, and the answer.
 import { loadConfig } from "../config/load.ts";
+import { checkRecords, differingCheck } from "../domain/evidence-note.ts";
 import type { Project, Run } from "../domain/run.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Store } from "../engine/ports.ts";
 import { readRecorded, type Recorded } from "../engine/verify.ts";
 import { LooprError } from "../lib/errors.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
@@ -10,7 +12,10 @@ import type { Params, Result } from "../protocol/methods.ts";
 import { requireSandbox, type CreateRunNeeds } from "./create-run.ts";
 import type { Caller } from "./handlers.ts";
 
-type Needs = Pick<CreateRunNeeds, "git" | "dataDir" | "probeSandbox" | "now"> & { engine: Engine };
+type Needs = Pick<CreateRunNeeds, "git" | "dataDir" | "probeSandbox" | "now"> & {
+  engine: Engine;
+  store: Store;
+};
 
 export async function verify(
   params: Params<"evidence.verify">,
@@ -23,11 +28,11 @@ export async function verify(
   const recorded = await readRecorded(repository, params.commit);
   const sandboxed = await requireSandbox(params.sandbox ?? "auto", needs);
   const run = runOf(recorded, repository.project, params.env ?? process.env, needs);
-  if (run.known) requireSameCheck(recorded, run.run);
+  if (run.known) requireSameChecks(recorded, run.run, needs);
   else requireSandboxed(recorded, sandboxed);
-  const { result, same } = await needs.engine.verifier.verify(recorded, { ...run.run, sandboxed });
-  const { commit, note, check } = recorded;
-  return { commit, run: note.run, title: note.title, same, recorded: check, result };
+  const checks = await needs.engine.verifier.verify(recorded, { ...run.run, sandboxed });
+  const { commit, note } = recorded;
+  return { commit, run: note.run, title: note.title, same: checks.every(({ same }) => same), checks };
 }
 
 /** The run as this daemon knows it; else one made from the note, with the person's own sandbox settings. */
@@ -47,8 +52,8 @@ function runOf(
     dataDir: needs.dataDir,
     explicit: null,
   });
-  config.validation = { ...config.validation, command: check.command, timeout: note.check?.timeout ?? 0 };
-  config.worktree = { ...config.worktree, setup: note.check?.setup ?? null };
+  config.validation = { ...config.validation, command: check.command, timeout: check.timeout };
+  config.worktree = { ...config.worktree, setup: check.setup };
   const run: Run = {
     id: note.run,
     project,
@@ -80,12 +85,28 @@ function runOf(
 }
 
 /** Anybody who can write to the repository can write a note: what the store says is what ran. */
-function requireSameCheck({ commit, check }: Recorded, run: Run): void {
-  if (check.command === run.config.validation.command && check.cwd === run.check_cwd) return;
+function requireSameChecks(
+  { commit, tree, note, check }: Recorded,
+  run: Run,
+  { engine, store }: Needs,
+): void {
+  const shown = commit.slice(0, 10);
+  const hint = `the note was changed; loopr evidence ${run.id} shows what ran`;
+  const own = run.config.validation.command;
+  if (check.command !== own || check.cwd !== run.check_cwd) {
+    throw new LooprError(
+      "evidence_mismatch",
+      `the note of commit ${shown} names the check \`${check.command}\`, but run ${run.id} was checked by \`${own ?? "nothing"}\``,
+      hint,
+    );
+  }
+  const stored = checkRecords(engine.ledger.loopsOf(run.id).flatMap(({ id }) => store.evidence(id)));
+  const differing = differingCheck(note, stored, tree);
+  if (differing === null) return;
   throw new LooprError(
     "evidence_mismatch",
-    `the note of commit ${commit.slice(0, 10)} names the check \`${check.command}\`, but run ${run.id} was checked by \`${run.config.validation.command ?? "nothing"}\``,
-    `the note was changed; loopr evidence ${run.id} shows what ran`,
+    `the note of commit ${shown} and what run ${run.id} ran on it differ in the check \`${differing.command}\``,
+    hint,
   );
 }
 

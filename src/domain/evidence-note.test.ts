@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import {
   readNote,
-  recordedCheck,
+  differingCheck,
+  recordedChecks,
   renderNote,
   sameOutcome,
   type CheckRecord,
@@ -71,12 +72,36 @@ describe("a note", () => {
     test(`${name} is no evidence`, () => expect(readNote(text)).toBeNull());
 });
 
-test("the recorded check is the newest of this very tree, as committed", () => {
+test("the recorded checks are of each command the newest of this very tree, as committed", () => {
   const other = { ...check, tree: "o".repeat(40), at: 9 };
   const base = { ...check, variant: "protected_at_base" as const, at: 10 };
-  const checks = [check, { ...check, at: 8 }, other, base];
-  expect(recordedCheck({ ...note, checks }, check.tree)?.at).toBe(8);
-  expect(recordedCheck({ ...note, checks }, "x")).toBeNull();
+  const ofType = { ...check, command: "test ! -e zz", at: 11 };
+  const setUp = { ...check, command: "npm ci", ending: "setup_failed" as const, at: 12 };
+  const checks = [check, { ...check, at: 8 }, other, base, ofType, setUp];
+  expect(recordedChecks(checks, check.tree).map(({ at }) => at)).toEqual([8, 11]);
+  expect(recordedChecks(checks, "x")).toEqual([]);
+});
+
+describe("a note beside what the store says", () => {
+  const ofType: CheckRecord = { ...check, command: "test ! -e zz" };
+  const failed: CheckRecord = { ...ofType, exit_code: 1, passed: false };
+  const elsewhere: CheckRecord = { ...check, command: "true", tree: "o".repeat(40) };
+  const rows: [string, CheckRecord[], CheckRecord[], number, string | null][] = [
+    ["the same", [check, ofType], [check, ofType], 0, null],
+    ["of another tree", [check, elsewhere], [check], 0, null],
+    ["a command that never ran", [{ ...check, command: "true" }], [check], 0, "true"],
+    ["another directory", [{ ...check, cwd: "sub" }], [check], 0, check.command],
+    ["another outcome", [check, ofType], [check, failed], 0, ofType.command],
+    ["one that it conceals", [check], [check, ofType], 0, ofType.command],
+    ["one that had no room in it", [check], [check, ofType], 3, null],
+    ["nothing that ran", [check], [], 0, check.command],
+  ];
+  for (const [name, named, stored, leftOut, expected] of rows)
+    test(name, () =>
+      expect(
+        differingCheck({ checks: named, checks_left_out: leftOut }, stored, check.tree)?.command ?? null,
+      ).toBe(expected),
+    );
 });
 
 test("an outcome is ending, exit code and verdict", () => {

@@ -93,9 +93,33 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** The check that says that this very tree has passed: the newest of the tree as committed. */
-export function recordedCheck(note: EvidenceNote, tree: string): CheckRecord | null {
-  return note.checks.findLast((check) => check.variant === "candidate" && check.tree === tree) ?? null;
+/** The checks that say that this very tree has passed: of each command the newest on the tree as committed. */
+export function recordedChecks(checks: readonly CheckRecord[], tree: string): CheckRecord[] {
+  const newest = new Map<string, CheckRecord>();
+  for (const check of checks) {
+    if (check.variant === "candidate" && check.tree === tree && check.ending !== "setup_failed")
+      newest.set(JSON.stringify([check.command, check.cwd]), check);
+  }
+  return [...newest.values()];
+}
+
+/**
+ * The first check of a tree in which its note and what the store says differ: one that never ran or came out
+ * otherwise, or one that ran and that the note conceals. Null: they agree.
+ */
+export function differingCheck(
+  note: Pick<EvidenceNote, "checks" | "checks_left_out">,
+  stored: readonly CheckRecord[],
+  tree: string,
+): CheckRecord | null {
+  const ran = recordedChecks(stored, tree);
+  const named = recordedChecks(note.checks, tree);
+  const isAmong = (checks: readonly CheckRecord[], one: CheckRecord) =>
+    checks.some((other) => other.command === one.command && other.cwd === one.cwd && sameOutcome(other, one));
+  const invented = named.find((check) => !isAmong(ran, check));
+  if (invented !== undefined) return invented;
+  if (note.checks_left_out > 0) return null;
+  return ran.find((check) => !isAmong(named, check)) ?? null;
 }
 
 /** Whether a check came to the same outcome as the record of it. */

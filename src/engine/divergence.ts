@@ -2,7 +2,8 @@
 // and answered as `git.divergence` says.
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
-import { checkAll, moveBranch } from "./finish.ts";
+import { checkAll } from "./final-check.ts";
+import { moveBranch } from "./finish.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -59,7 +60,7 @@ async function rebaseRun(
       message: `the run's work conflicts with it in ${files}, and stays where it is`,
     };
   }
-  const feedback = await checkAll(parts, root, workspace, replayed.commits, signal);
+  const feedback = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
   if (feedback !== null)
     return { outcome: "kept", message: "the run's work fails its check on top of it, and stays where it is" };
   await moveBranch(parts, root, workspace, replayed.tip, target);

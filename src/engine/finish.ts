@@ -1,14 +1,11 @@
 // The end of a run: verified on top of the target's newest commit, then brought onto the target.
-import type { Evidence } from "../domain/evidence.ts";
 import { checkRecords, protectedChanged, renderNote } from "../domain/evidence-note.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import { keep } from "./archive.ts";
-import { feedbackOf } from "./verdict.ts";
-import { runCheck } from "./check.ts";
-import { openJournal } from "./journal.ts";
+import { checkAll } from "./final-check.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
@@ -54,7 +51,7 @@ export async function verifyOnTarget(
       hint: `${mergeByHand(run, tip)}, resolve and commit; then loopr merge ${root.id} sees that it is merged`,
     };
   }
-  const feedback = await checkAll(parts, root, workspace, replayed.commits, signal);
+  const feedback = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
   if (feedback !== null) return { kind: "failed_on_target", feedback, tip: replayed.tip, target };
   await moveBranch(parts, root, workspace, replayed.tip, target);
   return { kind: "verified", commit: replayed.tip, target };
@@ -83,58 +80,6 @@ export async function moveBranch(
     await repository.resolve(`refs/heads/${run.branch ?? ""}`),
   );
   parts.ledger.updateRun(root.id, { tip, target_commit: target });
-}
-
-/** Every commit that will reach the target is checked, the last one last. Null: all passed. */
-export async function checkAll(
-  parts: Parts,
-  root: Loop,
-  workspace: Workspace,
-  commits: readonly string[],
-  signal: AbortSignal,
-): Promise<string | null> {
-  const command = workspace.run.config.validation.command;
-  if (command === null) return null;
-  const journal = openJournal(
-    workspace.recordsDir(root.id, 0),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: root.id, stream, text });
-    },
-  );
-  for (const commit of commits) {
-    parts.ledger.update(root.id, {
-      progress: `the target has moved: running the check on ${commit.slice(0, 10)} on top of it`,
-    });
-    const result = await runCheck(command, {
-      workspace,
-      jobs: parts.jobs,
-      loopId: root.id,
-      iteration: root.iteration,
-      checkDir: workspace.checkDir(root.id),
-      treeish: commit,
-      tree: await workspace.repository.treeOf(commit),
-      variant: "candidate",
-      signal,
-      onOutput: (text) => {
-        journal.output("check", text);
-      },
-      logPath: `${journal.directory}/final.log`,
-    });
-    const evidence: Evidence = {
-      loop_id: root.id,
-      iteration: root.iteration,
-      stage: "final",
-      verified: result.passed,
-      checks: [result],
-      protected_changed: [],
-      reused: false,
-      at: parts.clock.now(),
-    };
-    parts.ledger.record({ evidence: [evidence] });
-    if (!result.passed) return feedbackOf(result, { logPath: `${journal.directory}/final.log` });
-  }
-  return null;
 }
 
 export type Merge =

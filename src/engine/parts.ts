@@ -80,3 +80,8 @@ export const archiveRef = (loopId: string, n: number) => `refs/loopr/archive/${l
 export function trailers(loopId: string, iteration: number): string {
   return `Loopr-Loop: ${loopId}\nLoopr-Iteration: ${iteration}`;
 }
+
+/** The loop that a commit's message names; "" where it names none. */
+export function loopOfMessage(message: string): string {
+  return /^Loopr-Loop: (\S+)$/m.exec(message)?.[1] ?? "";
+}

@@ -1,11 +1,11 @@
-// loopr verify: the check that a merged commit's note records runs again, on that very commit, in a checkout
+// loopr verify: the checks that a merged commit's note records run again, on that very commit, in a checkout
 // made for it.
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { CheckResult } from "../domain/evidence.ts";
 import {
   readNote,
-  recordedCheck,
+  recordedChecks,
   sameOutcome,
   type CheckRecord,
   type EvidenceNote,
@@ -24,11 +24,14 @@ export interface Recorded {
   commit: string;
   tree: string;
   note: EvidenceNote;
-  check: CheckRecord;
+  /** The project's check, and where it runs. */
+  check: NonNullable<EvidenceNote["check"]>;
+  /** What ran on this very tree: the project's check, and the commands of types beside it. */
+  checks: CheckRecord[];
 }
 
-export interface Verified {
-  recorded: Recorded;
+export interface Again {
+  recorded: CheckRecord;
   result: CheckResult;
   same: boolean;
 }
@@ -63,15 +66,16 @@ export async function readRecorded(repository: Repository, revision: string): Pr
     );
   }
   const tree = await repository.treeOf(commit);
-  const check = note.commit === commit ? recordedCheck(note, tree) : null;
-  if (check === null) {
+  const { command } = note.check;
+  const checks = note.commit === commit ? recordedChecks(note.checks, tree) : [];
+  if (!checks.some((check) => check.command === command)) {
     throw new LooprError(
       "evidence_mismatch",
-      `the note of commit ${shown} speaks of another commit: nothing in it was run on the tree ${tree.slice(0, 10)}`,
+      `the note of commit ${shown} speaks of another commit: its check was not run on the tree ${tree.slice(0, 10)}`,
       "the note was copied, or the commit rewritten after it had been checked",
     );
   }
-  return { commit, tree, note, check };
+  return { commit, tree, note, check: note.check, checks };
 }
 
 export class Verifier {
@@ -95,8 +99,8 @@ export class Verifier {
     await Promise.allSettled([this.#swept, ...this.#queues.values()]);
   }
 
-  /** Runs the check again; `run` says with which configuration and environment. */
-  verify(recorded: Recorded, run: Run): Promise<Verified> {
+  /** Runs the checks again; `run` says with which configuration and environment. */
+  verify(recorded: Recorded, run: Run): Promise<Again[]> {
     const { commit } = recorded;
     const before = this.#queues.get(commit) ?? this.#swept;
     const after = before.then(() => runAgain(this.#parts, recorded, run, this.#abort.signal));
@@ -110,28 +114,32 @@ export class Verifier {
   }
 }
 
-async function runAgain(parts: Parts, recorded: Recorded, run: Run, signal: AbortSignal): Promise<Verified> {
+async function runAgain(parts: Parts, recorded: Recorded, run: Run, signal: AbortSignal): Promise<Again[]> {
   signal.throwIfAborted();
-  const { commit, tree, check } = recorded;
+  const { commit, tree, checks } = recorded;
   const workspace = await openWorkspace(parts, run);
   const id = `${prefix}${commit.slice(0, idDigits)}`;
   const checkDir = workspace.checkDir(id);
   try {
     await mkdir(workspace.directoryOf(id), { recursive: true, mode: 0o700 });
-    const result = await runCheck(check.command, {
-      workspace,
-      jobs: parts.jobs,
-      loopId: id,
-      iteration: 0,
-      checkDir,
-      treeish: commit,
-      tree,
-      variant: "candidate",
-      signal,
-      onOutput: () => undefined,
-      logPath: join(workspace.directoryOf(id), "validation.log"),
-    });
-    return { recorded, result: cleaned(parts, run, result), same: sameOutcome(check, result) };
+    const again: Again[] = [];
+    for (const check of checks) {
+      const result = await runCheck(check.command, {
+        workspace,
+        jobs: parts.jobs,
+        loopId: id,
+        iteration: 0,
+        checkDir,
+        treeish: commit,
+        tree,
+        variant: "candidate",
+        signal,
+        onOutput: () => undefined,
+        logPath: join(workspace.directoryOf(id), "validation.log"),
+      });
+      again.push({ recorded: check, result: cleaned(parts, run, result), same: sameOutcome(check, result) });
+    }
+    return again;
   } finally {
     await workspace.repository.removeWorktree(checkDir);
     await rm(workspace.directoryOf(id), { recursive: true, force: true });

@@ -274,9 +274,9 @@ export const methods = {
         commit: z.string(),
         run: z.string(),
         title: z.string(),
+        /** Whether every one of them came out as recorded. */
         same: z.boolean(),
-        recorded: CheckRecord,
-        result: CheckResult,
+        checks: z.array(z.object({ recorded: CheckRecord, result: CheckResult, same: z.boolean() })),
       }),
     true,
   ),

@@ -102,8 +102,13 @@ describe("loopr verify", () => {
         commit,
         run: id,
         same: true,
-        recorded: { exit_code: 0, variant: "candidate" },
-        result: { exit_code: 0, sandboxed: true, tree: repo.git("rev-parse", "HEAD^{tree}") },
+        checks: [
+          {
+            recorded: { exit_code: 0, variant: "candidate" },
+            result: { exit_code: 0, sandboxed: true, tree: repo.git("rev-parse", "HEAD^{tree}") },
+            same: true,
+          },
+        ],
       });
       expect((await loopr(["verify", commit])).stdout).toContain("The same outcome.");
       expect(leftWorktrees(home, repo)).toEqual([]);

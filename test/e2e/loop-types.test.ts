@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text, tool, type Handler } from "../support/model-server.ts";
-import { goodGreet, json, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
+import { goodGreet, json, sampleFiles, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 
 const run = ["run", "--check", "sh test.sh", "--yes", "--json"];
 const solving: Handler = (request) =>
@@ -160,3 +160,51 @@ test(
     }),
   60_000,
 );
+
+test("the command of a type counts on top of a target that has moved, and verify runs it again", () => {
+  const files = {
+    ".loopr/loops/refactor.yml":
+      "extends: code\nlimits: { iterations: 1 }\nvalidation: { command: test ! -e zz }\n",
+  };
+  return withRuns(
+    solving,
+    async ({ repo, loopr }) => {
+      expect(await loopr(["trust"])).toMatchObject({ code: 0 });
+      const ended = await loopr([...run, "--depth", "refactor", "--no-merge", "Greet"]);
+      expect(ended).toMatchObject({ code: 0 });
+      const id = String(json(ended)["id"]);
+      repo.write("other", "x\n");
+      repo.git("add", "other");
+      repo.git("commit", "-q", "-m", "Person's");
+      expect(await loopr(["merge", id])).toMatchObject({ code: 0 });
+      expect(await loopr(["verify", "HEAD", "--json"])).toMatchObject({ code: 0 });
+      const verified = json(await loopr(["verify", "HEAD", "--json"]));
+      expect(verified).toMatchObject({
+        same: true,
+        checks: [
+          { recorded: { command: "sh test.sh", stage: "final" }, result: { exit_code: 0 } },
+          { recorded: { command: "test ! -e zz", stage: "final" }, result: { exit_code: 0 } },
+        ],
+      });
+      const note = repo.git("notes", "--ref=loopr", "show", "HEAD").replaceAll("test ! -e zz", "true");
+      repo.git("notes", "--ref=loopr", "add", "-f", "-m", note, "HEAD");
+      const forged = await loopr(["verify", "HEAD", "--json"]);
+      expect(forged.code).toBe(1);
+      expect(json(forged)["error"]).toMatchObject({ code: "evidence_mismatch" });
+
+      repo.write("greet.sh", '#!/bin/sh\necho "hello"\n');
+      repo.git("commit", "-q", "-a", "-m", "Again without the world");
+      const second = await loopr([...run, "--depth", "refactor", "--no-merge", "Greet"]);
+      expect(second).toMatchObject({ code: 0 });
+      repo.write("zz", "x\n");
+      repo.git("add", "zz");
+      repo.git("commit", "-q", "-m", "What the type forbids");
+      const main = repo.git("rev-parse", "main");
+      // It goes back to its loop, which cannot mend it: the target stays where the person has put it.
+      const refused = await loopr(["merge", String(json(second)["id"])]);
+      expect(refused.code).not.toBe(0);
+      expect(repo.git("rev-parse", "main")).toBe(main);
+    },
+    { files: { ...sampleFiles, ...files } },
+  );
+}, 90_000);
