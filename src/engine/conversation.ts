@@ -19,6 +19,8 @@ export interface Conversation {
   stuck: string | null;
   turns: number;
   toolCalls: number;
+  /** A tool has written a file, be it as it was. */
+  wrote: boolean;
   /** What an artifact tool handed in, checked against its schema; the last one wins. */
   artifact: unknown;
   /** What the last refused call of an artifact tool was answered; null where none was refused. */
@@ -53,6 +55,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
     stuck: null,
     turns: 0,
     toolCalls: 0,
+    wrote: false,
     artifact: null,
     refusal: null,
   };
@@ -169,7 +172,10 @@ async function answer(
     options.journal.output("tool", `• ${call.name}\n`);
     return result("Accepted.", false);
   }
-  return runTool(call.name, tool, asRecord(parsed.data), options, result);
+  const ran = await runTool(call.name, tool, asRecord(parsed.data), options, result);
+  const writes = call.name === "write_file" || call.name === "edit_file";
+  if (writes && ran.type === "tool_result" && ran.is_error !== true) conversation.wrote = true;
+  return ran;
 }
 
 async function runTool(

@@ -13,7 +13,8 @@ import { verdictOn, type Verdict } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
 
 export type Integration =
-  | { kind: "integrated"; commit: string }
+  /** `nothingLeft`: others had brought in the same already, and `commit` is theirs. */
+  | { kind: "integrated"; commit: string; nothingLeft?: boolean }
   /** `base` and `checkpoint`: where the loop starts its next iteration. */
   | { kind: "sent_back"; feedback: string; base: string; checkpoint: string };
 
@@ -59,6 +60,8 @@ export async function integrate(
     const feedback = await conflictFeedback(repository, squashed, { base, work });
     return { kind: "sent_back", base: tip, checkpoint: tip, feedback };
   }
+  if (squashed.tree === (await repository.treeOf(tip)))
+    return integrateNothing(parts, loop, workspace, tip, signal);
   const verdict = await validate(parts, loop, workspace, { tip, ...squashed }, signal);
   if (!verdict.passed) {
     return {
@@ -76,6 +79,28 @@ export async function integrate(
     );
   }
   return { kind: "integrated", commit: squashed.commit };
+}
+
+/**
+ * The same as the loop did is on the branch already: it is done where the branch passes what this loop has to pass,
+ * and no commit is made that would hold nothing.
+ */
+async function integrateNothing(
+  parts: Parts,
+  loop: Loop,
+  workspace: Workspace,
+  tip: string,
+  signal: AbortSignal,
+): Promise<Integration> {
+  const tree = await workspace.repository.treeOf(tip);
+  const verdict = await validate(parts, loop, workspace, { tip, commit: tip, tree }, signal);
+  if (verdict.passed) return { kind: "integrated", commit: tip, nothingLeft: true };
+  return {
+    kind: "sent_back",
+    base: tip,
+    checkpoint: tip,
+    feedback: `Your changes are in already, by what was integrated meanwhile, but that does not pass. Your worktree now holds it.\n\n${verdict.feedback}`,
+  };
 }
 
 /** The daemon died between moving the branch and storing it: the trailers on the branch tell. */
@@ -155,6 +180,7 @@ async function runJudge(
       mayChange: loop.context.may_change,
       typeCommand: typeOf(workspace.run, loop).validation_command,
       baseline: await baselineOf(parts, workspace, loop.root_id, squashed.tip),
+      inAlready: squashed.commit === squashed.tip ? "yes" : "no",
     },
     {
       workspace,

@@ -180,9 +180,10 @@ export class Integrator {
       return;
     }
     const { context } = ledger.loop(loopId);
+    const progress = result.nothingLeft ? "nothing left to do: its changes are in already" : "integrated";
     ledger.update(
       loopId,
-      { progress: "integrated", context: { ...context, integrated_commit: result.commit } },
+      { progress, context: { ...context, integrated_commit: result.commit } },
       { run: { tip: result.commit } },
     );
     this.#tellSiblings(loop.root_id);

@@ -10,6 +10,7 @@ import { baselineOf } from "./baseline.ts";
 import { manifestKey, runSetup } from "./check.ts";
 import type { Conversation } from "./conversation.ts";
 import { iterateArtifact } from "./hand-in.ts";
+import { inAlready } from "./in-already.ts";
 import type { IterationContext, IterationEnd } from "./iteration-end.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { loopRef, trailers, type Parts } from "./parts.ts";
@@ -38,7 +39,8 @@ export async function iterate(
   // A commit of this iteration that the store has missed: the daemon died between commit and verdict. One that
   // begins in the life of this daemon, after another, has none.
   const done = context.afterAnother ? null : await committedAlready(workspace, loop);
-  if (done) return validate(parts, id, workspace, journal, done, {}, context);
+  if (done)
+    return validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
 
   const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
   if (failed) throw failed;
@@ -140,7 +142,7 @@ async function commitAndValidate(
     return { passed: false, layer: "format", feedback: error.message, record: usage };
   }
   context.signal.throwIfAborted();
-  return validate(parts, loop.id, workspace, journal, commit, usage, context);
+  return validate(parts, loop.id, workspace, journal, { commit, wrote: conversation.wrote, usage }, context);
 }
 
 async function validate(
@@ -148,8 +150,7 @@ async function validate(
   id: string,
   workspace: Workspace,
   journal: Journal,
-  commit: CommitResult,
-  usage: Partial<IterationRecord>,
+  { commit, wrote, usage }: { commit: CommitResult; wrote: boolean; usage: Partial<IterationRecord> },
   context: IterationContext,
 ): Promise<IterationEnd> {
   const { repository, run } = workspace;
@@ -167,6 +168,7 @@ async function validate(
       mayChange: loop.context.may_change,
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
       ignored: commit.ignored ?? [],
+      inAlready: await inAlready(parts, loop, workspace, { base, commit, wrote }),
     },
     {
       workspace,

@@ -7,6 +7,7 @@ import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
 import type { FileChange } from "./git-port.ts";
+import type { InAlready } from "./in-already.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -30,6 +31,8 @@ export interface Work {
   baseline: Baseline;
   /** A command of the loop's type that has to succeed beside the check; absent or null: none. */
   typeCommand?: string | null;
+  /** Whether others have done the same before: then nothing need differ from the base, and the checks decide. */
+  inAlready?: InAlready;
   /** Ignored paths in a worktree in which nothing else was changed. */
   ignored?: readonly string[];
 }
@@ -56,8 +59,8 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     asks: [],
   };
   const changes = await repository.changes(work.base, work.commit);
-  if (changes.length === 0) {
-    return { ...verdict, feedback: nothingChanged(work.ignored ?? []) };
+  if (changes.length === 0 && work.inAlready !== "yes") {
+    return { ...verdict, feedback: nothingChanged(work) };
   }
   const classes = await classifyWork({ ...work, repository, run: withTypeCommand(run, work), changes });
   if (classes.forbidden.length > 0) {
@@ -105,8 +108,12 @@ async function ofType(_command: string, { work, checks, verdict }: Judging): Pro
   return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
 }
 
-function nothingChanged(ignored: readonly string[]): string {
-  const nothing = "Nothing was changed: the worktree is as it was. Do the task, then stop.";
+function nothingChanged({ ignored = [], inAlready }: Work): string {
+  const asItWas = "Nothing was changed: the worktree is as it was. Do the task, then stop.";
+  const nothing =
+    inAlready === "perhaps"
+      ? `${asItWas} Where the work of others that is there already does all of it, write a file that does it once more, as it is.`
+      : asItWas;
   if (ignored.length === 0) return nothing;
   return (
     `${nothing} Only files that git ignores are there beside it, and they do not count: ${ignored.join(", ")}. ` +

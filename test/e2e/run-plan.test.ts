@@ -140,6 +140,47 @@ describe("plan → code", () => {
     );
   });
 
+  test("the same change by two side by side and by one after them: one commit, and all are done", async () => {
+    let asked = 0;
+    const both = Promise.withResolvers<undefined>();
+    const third = { name: "again", description: "Make a.sh print A", depends_on: ["loud a"], level: "code" };
+    const specs = [...plan.specs.map((spec) => ({ ...spec, depends_on: [] as string[] })), third];
+    const same: Handler = async (request, n) => {
+      const isPlan = request.tools.includes("create_plan");
+      if (request.turn > 0) return everyLevel(request, n);
+      if (isPlan) return [tool("create_plan", { ...plan, specs })];
+      // Neither of the two writes before both have begun; the first iteration of the third does nothing.
+      asked += 1;
+      if (asked === 2) both.resolve(undefined);
+      await both.promise;
+      if (asked === 3) return [text("It is all there.")];
+      return [tool("write_file", { path: "a.sh", content: "echo A\n" })];
+    };
+    await withRuns(
+      same,
+      async ({ repo, loopr }) => {
+        const before = repo.git("rev-parse", "main");
+        const result = await loopr(["run", "--check", "sh test.sh", "Louder", "--yes", "--json"]);
+        expect(result).toMatchObject({ code: 0 });
+        expect(json(result)["run_state"]).toBe("merged");
+        expect(repo.git("rev-list", "--count", `${before}..main`)).toBe("1");
+        const loops = json(await loopr(["list", "--json"]))["loops"] as (Listed & {
+          progress: string;
+          iteration: number;
+        })[];
+        const code = loops.filter(({ loop_type }) => loop_type === "code");
+        expect(code.map(({ status }) => status)).toEqual(["complete", "complete", "complete"]);
+        expect(code.map(({ progress }) => progress).sort()).toEqual([
+          "integrated",
+          "nothing left to do: its changes are in already",
+          "nothing left to do: its changes are in already",
+        ]);
+        expect(code.map(({ iteration }) => iteration).sort()).toEqual([1, 1, 2]);
+      },
+      { files },
+    );
+  });
+
   test("without a terminal and without --yes, run stops at the gate with exit code 6", async () => {
     await withRuns(
       everyLevel,
