@@ -21,6 +21,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "git.auto_merge": "Merge as soon as a run is verified, without being asked. `loopr run` merges by itself.",
   "git.divergence":
     "What happens when the target moves while a plan runs. `rebase`: the run's branch is rebased onto it and checked again, and loops at work follow between two iterations; where that conflicts or fails, the run goes on where it is. `continue`: the run meets the target at its end. `pause`: the run pauses (exit code 6) until you resume it.",
+  "git.commit_artifacts":
+    "Whether the run's `plan.md`, `spec.md` and `phase.md` are committed to `.loopr/plans/<branch>/` (named like the run's branch, `<slug>-<hex>`), in one commit on top of the work, checked like the others and taken back by `loopr undo`. Where git ignores `.loopr/plans`, or the check does not accept them, they are left out with a warning.",
   "git.author": "Author and committer of Loopr's commits, `Name <email>`. Null: your git identity.",
   levels:
     "`auto`: the plan says which of its specs go straight to code. Or some of `plan,spec,phase,code` and of your own types, ending in one of code (see [loop-types.md](loop-types.md)).",

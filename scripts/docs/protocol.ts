@@ -93,6 +93,7 @@ const eventTexts: Readonly<Record<EventName, string>> = {
   "merge.conflict": "It is not: why, and what to do.",
   "undo.completed": "A merged run was taken back.",
   "undo.blocked": "It could not be, with the command to run.",
+  "run.warning": "The run goes on, and its person should know this. Told once.",
   "daemon.stopping": "The daemon is about to end.",
   "stream.heartbeat": "Nothing happened, and the connection is alive.",
   "stream.gap": "Events were dropped: ask for the state again.",

@@ -109,6 +109,8 @@ export class Narrator {
         return [this.#line(event.data.id, `undone by ${shortCommit(event.data.commit)}`)];
       case "undo.blocked":
         return [this.#line(event.data.id, `not undone: ${plain(event.data.message).trim()}`)];
+      case "run.warning":
+        return [this.#line(event.data.id, `warning: ${plain(event.data.message).trim()}`)];
       case "merge.conflict":
         return [
           this.#line(

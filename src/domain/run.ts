@@ -65,6 +65,8 @@ export const Run = z.object({
   /** Commit identity, `Name <email>`. */
   author: z.string(),
   warnings: z.array(z.string()),
+  /** The tree with the plan that the check did not accept (`git.commit_artifacts`). */
+  artifacts_left_out: z.optional(z.string()),
   /** Tip of the run's branch as last integrated, and the verified tip rebased on the target. */
   tip: z.nullable(z.string()),
   verified_commit: z.nullable(z.string()),

@@ -94,6 +94,20 @@ export interface Repository {
   treeWithPathsFrom(treeish: string, base: string, paths: string[]): Promise<string>;
 
   /**
+   * A commit on `parent` in which `directory` holds exactly these texts (name below it → content); the parent
+   * where it does already. No worktree and no ref is touched.
+   */
+  commitFiles(options: {
+    parent: string;
+    directory: string;
+    files: ReadonlyMap<string, string>;
+    message: string;
+    author: string;
+    date: number;
+  }): Promise<{ commit: string; tree: string; changed: boolean }>;
+  /** Which of these names git ignores in a worktree, whether or not they exist or are tracked. */
+  ignored(path: string, names: readonly string[]): Promise<string[]>;
+  /**
    * One commit on `tip` that holds everything between `base` and `work` (a three-way merge in memory; no
    * worktree is touched). `date` (ms) makes it reproducible.
    */

@@ -110,7 +110,7 @@ function lastLines(output: string): string {
 }
 
 /** A branch name's part from a title: lower-case ASCII words. */
-function slugOf(title: string): string {
+export function slugOf(title: string): string {
   const slug = title
     .normalize("NFKD")
     .toLowerCase()

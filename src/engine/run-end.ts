@@ -1,6 +1,7 @@
 // The end of a run, told: verified, merged, or in the way of what.
 import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
+import { commitArtifacts } from "./commit-artifacts.ts";
 import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
@@ -18,6 +19,7 @@ export async function endRun(
   const root = ledger.loop(rootId);
   const run = ledger.run(rootId);
   const workspace = await openWorkspace(parts, run);
+  await commitArtifacts(parts, root, workspace, signal);
   const wanted = run.merge || run.merge_requested || run.config.git.auto_merge;
   if (!wanted) {
     const verification = await verifyOnTarget(parts, root, workspace, signal);

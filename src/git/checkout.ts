@@ -13,7 +13,7 @@ import {
   removeTree,
   sweep,
 } from "./files.ts";
-import { splitNames, splitNul } from "./names.ts";
+import { joinNames, splitNames, splitNul } from "./names.ts";
 import { resolve } from "./refs.ts";
 import type { Opening, Worktree } from "./worktrees.ts";
 
@@ -147,4 +147,16 @@ export async function untrackedPaths(worktree: Worktree): Promise<string[]> {
     "--no-empty-directory",
   ]);
   return splitNames(stdout);
+}
+
+/** See `Repository.ignored`. */
+export async function ignoredNames({ git }: Worktree, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  // It knows no literal pathspecs, and wants none where a name cannot begin with a colon.
+  const { stdout } = await git(["check-ignore", "--no-index", "-z", "--stdin"], {
+    input: joinNames(names.map((name) => `./${name}`)),
+    variables: { GIT_LITERAL_PATHSPECS: "0" },
+    accept: [1],
+  });
+  return splitNames(stdout).map((name) => name.slice("./".length));
 }

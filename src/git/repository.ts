@@ -3,7 +3,16 @@ import { readFile, realpath } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { Repository } from "../engine/git-port.ts";
-import { checkoutClean, headOf, honestIndex, readIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
+import {
+  checkoutClean,
+  headOf,
+  honestIndex,
+  ignoredNames,
+  readIndex,
+  resetWorktree,
+  untrackedPaths,
+} from "./checkout.ts";
+import { commitFiles } from "./commit-files.ts";
 import { commitAll } from "./commit.ts";
 import { changes, diff, shortstat, treeWithPathsFrom } from "./diff.ts";
 import { neutralDrivers } from "./drivers.ts";
@@ -85,6 +94,8 @@ export function createRepository(environment: Environment, project: Project, kno
     read: facts.read,
     treeWithPathsFrom: (treeish, base, paths) => treeWithPathsFrom(objects, treeish, base, paths),
 
+    commitFiles: (options) => commitFiles(objects, options),
+    ignored: async (path, names) => ignoredNames(await worktree(path), names),
     squashOnto: async (options) => squashOnto(await merging(), options),
     replay: async (options) => replay(await merging(), options),
     targetBlocked: (branch) => targetBlocked(target, branch),

@@ -40,6 +40,7 @@ export const events = {
   "merge.conflict": z.object({ id: z.string(), message: z.string(), hint: z.string() }),
   "undo.completed": z.object({ id: z.string(), commit: z.string(), branch: z.string() }),
   "undo.blocked": z.object({ id: z.string(), message: z.string(), hint: z.string() }),
+  "run.warning": z.object({ id: z.string(), message: z.string() }),
   "daemon.stopping": z.object({}),
   "stream.heartbeat": z.object({ seq: z.number() }),
   "stream.gap": z.object({ dropped: z.number() }),
