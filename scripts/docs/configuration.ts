@@ -17,6 +17,8 @@ const descriptions: Readonly<Record<string, string>> = {
     "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`.",
   "worktree.setup":
     "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
+  "worktree.copy":
+    "Ignored paths (or globs) of your checkout, such as `node_modules`, that each worktree and each checkout of the check is offered as a copy-on-write copy before `worktree.setup` runs; the copy is restored before each check. Only where the file system can (btrfs, XFS and others, with the checkout and Loopr's home on the same one); elsewhere a warning says so and `worktree.setup` does the work. There is never a plain copy and never a link: `worktree.setup` may copy what it wants. What leads back into your checkout (a linked package, an editable install) is left out, with a warning.",
   "git.target": "The branch to merge onto. Null: the one checked out when the run is created.",
   "git.auto_merge": "Merge as soon as a run is verified, without being asked. `loopr run` merges by itself.",
   "git.divergence":

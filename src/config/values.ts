@@ -43,6 +43,18 @@ const seconds: Form = (value) =>
   Number(value) <= secondsMax ? null : `must be at most ${secondsMax} (seconds)`;
 const patterns: Form = (value) =>
   (value as string[]).every((pattern) => pattern.trim()) ? null : "holds an empty pattern";
+const copyPaths: Form = (value) => {
+  for (const path of value as string[]) {
+    const shown = JSON.stringify(path);
+    const parts = path.split("/");
+    if (path.trim() === "" || path === ".") return `holds ${shown}, which names nothing in the checkout`;
+    if (isAbsolute(path) || path.startsWith("~"))
+      return `holds ${shown}, which must be relative to the repository's root`;
+    if (parts.includes("..")) return `holds ${shown}, which leads out of the checkout`;
+    if (parts.includes(".git")) return `holds ${shown}, which is git's own`;
+  }
+  return null;
+};
 const paths: Form = (value) => {
   const bad = (value as string[]).find((path) => !isAbsolute(path) && path !== "~" && !path.startsWith("~/"));
   return bad === undefined ? null : `holds ${JSON.stringify(bad)}, which is neither absolute nor below ~`;
@@ -73,6 +85,7 @@ const forms: Readonly<Record<string, Form>> = {
   "validation.timeout": seconds,
   "validation.protected": patterns,
   "worktree.setup": nonEmpty,
+  "worktree.copy": copyPaths,
   "git.target": nonEmpty,
   "git.author": (value) =>
     /^[^<>\n]*[^<>\s][^<>\n]* <[^<>\s]+>$/.test(String(value))

@@ -17,6 +17,7 @@ import type { SandboxProbe } from "../sandbox/probe.ts";
 import type { Caller } from "./handlers.ts";
 import type { Keyring } from "./keyring.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
+import { requireUntracked } from "./copyable.ts";
 import { settleTypes } from "./run-types.ts";
 
 const titleCharsMax = 72;
@@ -67,6 +68,7 @@ export async function createRun(
   const { types, levels, warnings: aboutTypes } = settleTypes(loaded, places, trusted);
   requireCheck(config, waived);
   const target = await targetOf(config, opened);
+  await requireUntracked(loaded, opened.repository, target.commit);
   const sandboxed = await requireSandbox(config.sandbox.mode, needs);
   const credentials = requireModel(config, caller, needs);
   const checkCwd = config.validation.cwd === "." ? "" : config.validation.cwd;

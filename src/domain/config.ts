@@ -27,7 +27,7 @@ export const Config = z.strictObject({
     new_tests_must_fail_on_base: z._default(z.boolean(), false),
   }),
   protected: z.strictObject({ on_change: z.enum(["refuse", "ask", "allow"]) }),
-  worktree: z.strictObject({ setup: z.nullable(z.string()) }),
+  worktree: z.strictObject({ setup: z.nullable(z.string()), copy: z._default(z.array(z.string()), []) }),
   git: z.strictObject({
     target: z.nullable(z.string()),
     auto_merge: z.boolean(),
@@ -130,7 +130,7 @@ export type Config = z.infer<typeof Config>;
 export const defaultConfig: Config = {
   validation: { command: null, cwd: ".", timeout: 600, protected: null, new_tests_must_fail_on_base: false },
   protected: { on_change: "refuse" },
-  worktree: { setup: null },
+  worktree: { setup: null, copy: [] },
   git: { target: null, auto_merge: false, divergence: "rebase", commit_artifacts: false, author: null },
   levels: "auto",
   plan: { passes: 5 },
@@ -177,6 +177,7 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["validation.new_tests_must_fail_on_base", "free"],
   ["protected.on_change", "free"],
   ["worktree.setup", "trusted"],
+  ["worktree.copy", "trusted"],
   ["git.target", "free"],
   ["git.auto_merge", "free"],
   ["git.divergence", "free"],

@@ -4,13 +4,14 @@ import { constants, existsSync } from "node:fs";
 import { cp, mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import * as z from "zod/mini";
-import { mayUseUnixSockets } from "../domain/config.ts";
+import { mayUseUnixSockets, type Config } from "../domain/config.ts";
 import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
 import { redactFile } from "./journal.ts";
 import type { JobOutcome, Jobs } from "./ports.ts";
 import type { Repository } from "./git-port.ts";
+import { offerCopies, warnOfLeaks } from "./worktree-copy.ts";
 import { outputBytesMax, type Workspace } from "./workspace.ts";
 
 /** A check whose runner or sandbox failed is run again this often, and says so. */
@@ -132,32 +133,35 @@ const SetupState = z.object({ key: z.string(), paths: z.array(z.string()) });
 
 /**
  * Puts the checkout at the tree, clean, with its dependencies: restored from the pristine copy, or made by
- * `worktree.setup` where a manifest has changed. Returns the outcome of a failed set-up, else null.
+ * `worktree.copy` and `worktree.setup` where a manifest has changed. Returns the outcome of a failed set-up, else null.
  */
 async function prepare(options: CheckOptions): Promise<JobOutcome | null> {
   const { workspace, checkDir, treeish } = options;
   const { repository, run } = workspace;
   await cleanCheckout(options);
-  const setup = run.config.worktree.setup;
-  if (!setup) return null;
+  if (!hasDependencies(run.config)) return null;
 
   const copy = join(dirname(checkDir), "deps");
-  const key = await manifestKey(repository, treeish, setup);
+  const key = await manifestKey(repository, treeish, run.config);
   const state = await readState(`${copy}.json`);
   if (state?.key === key) {
     for (const path of state.paths) await copyTree(copy, checkDir, path);
     return null;
   }
-  const outcome = await runSetup(options.jobs, workspace, {
-    directory: checkDir,
-    purpose: "check",
-    loopId: options.loopId,
-    iteration: options.iteration,
-    signal: options.signal,
-    onOutput: options.onOutput,
-  });
-  if (outcome.status !== "success") return outcome;
+  await offerCopies(workspace, checkDir);
+  if (run.config.worktree.setup) {
+    const outcome = await runSetup(options.jobs, workspace, {
+      directory: checkDir,
+      purpose: "check",
+      loopId: options.loopId,
+      iteration: options.iteration,
+      signal: options.signal,
+      onOutput: options.onOutput,
+    });
+    if (outcome.status !== "success") return outcome;
+  }
   const paths = await repository.untrackedPaths(checkDir);
+  if (options.variant === "baseline") await warnOfLeaks(workspace, checkDir, paths);
   await rm(copy, { recursive: true, force: true });
   for (const path of paths) await copyTree(checkDir, copy, path);
   await writeFile(`${copy}.json`, JSON.stringify({ key, paths }));
@@ -228,9 +232,19 @@ const manifests = new Set(
   ).split(" "),
 );
 
-/** Changes exactly when the set-up command, a manifest or a lock file does. */
-export async function manifestKey(repository: Repository, treeish: string, setup: string): Promise<string> {
-  const hash = createHash("sha256").update(setup);
+export function hasDependencies({ worktree }: Config): boolean {
+  return Boolean(worktree.setup) || worktree.copy.length > 0;
+}
+
+/** Changes exactly when the set-up command, what is copied, a manifest or a lock file does. */
+export async function manifestKey(
+  repository: Repository,
+  treeish: string,
+  { worktree }: Config,
+): Promise<string> {
+  const hash = createHash("sha256")
+    .update(worktree.setup ?? "")
+    .update(`\0${worktree.copy.join("\0")}`);
   for (const path of await repository.files(treeish)) {
     if (!manifests.has(basename(path))) continue;
     hash.update(`\0${path}\0`).update((await repository.read(treeish, path)) ?? "");

@@ -7,7 +7,7 @@ import { LooprError } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { together } from "../lib/together.ts";
 import { baselineOf } from "./baseline.ts";
-import { manifestKey, runSetup } from "./check.ts";
+import { hasDependencies, manifestKey, runSetup } from "./check.ts";
 import type { Conversation } from "./conversation.ts";
 import { iterateArtifact } from "./hand-in.ts";
 import { inAlready } from "./in-already.ts";
@@ -19,6 +19,7 @@ import type { CommitResult } from "./git-port.ts";
 import { talk } from "./talk.ts";
 import { verdictOn } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
+import { offerCopies } from "./worktree-copy.ts";
 
 export async function iterate(
   parts: Parts,
@@ -73,7 +74,7 @@ async function committedAlready(workspace: Workspace, loop: Loop): Promise<Commi
   };
 }
 
-/** Runs worktree.setup where it has not run for the manifests of the checkpoint. */
+/** Does what worktree.copy and worktree.setup say, where that has not run for the manifests of the checkpoint. */
 async function setUpWorktree(
   parts: Parts,
   loop: Loop,
@@ -81,13 +82,19 @@ async function setUpWorktree(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<LooprError | null> {
-  const { setup } = workspace.run.config.worktree;
-  if (!setup) return null;
+  const { config } = workspace.run;
+  const { setup } = config.worktree;
+  if (!hasDependencies(config)) return null;
   const { repository } = workspace;
   const path = workspace.workDir(loop.id);
-  const key = await manifestKey(repository, await repository.headOf(path), setup);
+  const key = await manifestKey(repository, await repository.headOf(path), config);
   const marker = `${path}.setup`;
   if ((await readFile(marker, "utf8").catch(() => "")) === key) return null;
+  await offerCopies(workspace, path);
+  if (!setup) {
+    await writeFile(marker, key);
+    return null;
+  }
   parts.ledger.update(loop.id, { progress: `iteration ${loop.iteration}: worktree.setup` });
   const outcome = await runSetup(parts.jobs, workspace, {
     directory: path,

@@ -7,6 +7,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Jobs, Model, Store } from "./ports.ts";
 import type { Git } from "./git-port.ts";
 import type { Spending } from "./spending.ts";
+import { warnRun } from "./warn.ts";
 import { Workspace } from "./workspace.ts";
 
 export interface EngineLog {
@@ -58,6 +59,9 @@ export async function openWorkspace(parts: Parts, run: Run): Promise<Workspace> 
     deny: parts.deny(run),
     gitConfigs: parts.gitConfigs(run),
     redact: (text) => parts.redact(run, text),
+    warn: (message) => {
+      warnRun(parts, run.id, message);
+    },
   });
 }
 

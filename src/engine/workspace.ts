@@ -2,7 +2,7 @@
 //
 //   projects/<hash>/worktrees/<loop>/work    the loop's worktree: tools write here
 //   projects/<hash>/worktrees/<loop>/check   the validation checkout: no tool job ever writes here
-//   projects/<hash>/worktrees/<loop>/deps    pristine copy of what worktree.setup made in `check`
+//   projects/<hash>/worktrees/<loop>/deps    pristine copy of what worktree.copy and worktree.setup made in `check`
 //   projects/<hash>/records/<loop>/<n>/      prompt, conversation and validation log of iteration n
 //   projects/<hash>/cache/{work,check}/      caches, apart for tools and checks
 import { join } from "node:path";
@@ -22,6 +22,8 @@ export class Workspace {
   readonly #gitConfigs: readonly string[];
   /** Takes secrets out of a text before it is recorded. */
   readonly redact: (text: string) => string;
+  /** Tells the run's person something, once, while the run goes on. */
+  readonly warn: (message: string) => void;
 
   constructor(options: {
     run: Run;
@@ -31,6 +33,7 @@ export class Workspace {
     deny: readonly string[];
     gitConfigs: readonly string[];
     redact: (text: string) => string;
+    warn: (message: string) => void;
   }) {
     this.run = options.run;
     this.repository = options.repository;
@@ -39,6 +42,7 @@ export class Workspace {
     this.#deny = options.deny;
     this.#gitConfigs = options.gitConfigs;
     this.redact = options.redact;
+    this.warn = options.warn;
   }
 
   directoryOf(loopId: string): string {

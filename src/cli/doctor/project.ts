@@ -10,6 +10,7 @@ import { defaultConfig, type Config } from "../../domain/config.ts";
 import { builtInSource } from "../../domain/loop-types.ts";
 import { LooprError } from "../../lib/errors.ts";
 import { defaultDataDir, userConfigPath } from "../../lib/paths.ts";
+import { checkCopy } from "./copy.ts";
 import { openProject, type CheckedOutProject } from "../project.ts";
 import { fail, failed, ok, warn, type Finding } from "./finding.ts";
 
@@ -74,14 +75,14 @@ export async function checkProject(
     if (error.code === "not_a_repository") return [ok("repository", "none here: nothing to check")];
     return [fail("repository", error.message, error.hint)];
   }
-  return [ok("repository", project.root), ...projectFileFindings(project, env, explicit)];
+  return [ok("repository", project.root), ...(await projectFileFindings(project, env, explicit))];
 }
 
-function projectFileFindings(
+async function projectFileFindings(
   project: CheckedOutProject,
   env: Environment,
   explicit: string | null,
-): Finding[] {
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   let path: string | null = null;
   try {
@@ -102,6 +103,7 @@ function projectFileFindings(
     const { config, warnings } = loadConfig({ ...project, projectRoot: project.root, env, explicit });
     for (const warning of warnings) findings.push(warn("project file", warning, "lower it, or remove it"));
     findings.push(checkFinding(config, project, path), ...typeFindings(config, project, env));
+    findings.push(...(await checkCopy(config.worktree.copy, project.root, defaultDataDir(env))));
   } catch (error) {
     // A mistake in the person's own files has been told by "configuration".
     if (!(error instanceof LooprError)) throw error;
