@@ -1,5 +1,5 @@
 // What a Makefile includes: another part of the recipes that a check runs.
-import { posix } from "node:path";
+import { joinPath } from "./protected.ts";
 
 const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
 const directive = /^ *(?:-include|sinclude|include)[ \t]+([^#\n]*)/gm;
@@ -14,7 +14,7 @@ export function makeIncludes(path: string, content: string, checkCwd: string): s
     .flatMap(([, list = ""]) => list.trim().split(/\s+/))
     .filter((name) => name !== "" && !name.startsWith("/") && !/[$*?[%]/.test(name));
   const paths = names.flatMap((name) =>
-    [checkCwd, posix.dirname(path)].map((directory) => posix.normalize(posix.join(directory, name))),
+    [checkCwd, path.split("/").slice(0, -1).join("/")].map((directory) => joinPath(directory, name)),
   );
   return [...new Set(paths)].filter((included) => !included.startsWith("../"));
 }

@@ -250,7 +250,7 @@ function wordsOf(command: string): string[] {
 }
 
 /** `directory/name` without `.` and `..`; a path out of the repository never equals a tracked one. */
-function joinPath(directory: string, name: string): string {
+export function joinPath(directory: string, name: string): string {
   const parts: string[] = [];
   for (const part of `${directory}/${name}`.split("/")) {
     if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
