@@ -135,7 +135,7 @@ async function answer(
       // What a command printed has been shown as it came.
       const reason = call.name === "run_command" ? firstLine(content) : firstLines(content);
       options.journal.output("tool", `✗ ${call.name}: ${reason}\n`);
-      if (isArtifactTool(call.name)) conversation.refusal = content;
+      if (isArtifactTool(call.name)) conversation.refusal = options.workspace.redact(content);
     }
     return { type: "tool_result", tool_use_id: call.id, content, is_error };
   };
