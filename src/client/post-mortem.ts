@@ -1,6 +1,7 @@
 // What a daemon that ended in bad order has left: who it was, when it was last alive, and its last words.
-import { lstatSync, statSync } from "node:fs";
+import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fallbackSocketPath } from "../lib/paths.ts";
 import { bootId } from "../lib/processes.ts";
 import { readRegular } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
@@ -50,8 +51,9 @@ export interface Places {
 export function remainsOf(places: Places): Remains {
   const { dataDir, socketPath, pidPath } = places;
   const identity = readIdentity(dataDir);
-  const candidates = [join(dataDir, "daemon.json"), pidPath, identity?.socket ?? socketPath, socketPath];
-  const files = [...new Set(candidates)].filter(isThere);
+  const written = [join(dataDir, "daemon.json"), pidPath].filter(isThere);
+  const sockets = [identity?.socket ?? socketPath, socketPath].filter(isLeftSocket);
+  const files = [...new Set([...written, ...sockets])];
   if (files.length === 0) return { kind: "none" };
   if (identity === null) {
     return { kind: "stale", why: "nothing says which daemon they are of", files };
@@ -97,6 +99,19 @@ function lastLines(path: string): string[] {
   return tailOf(path, linesKept)
     .filter((line) => line !== "")
     .map((line) => line.slice(0, lineCharsMax));
+}
+
+/**
+ * Whether a daemon of ours may have left it: a socket, or the link to one. Whatever else stands there is another's:
+ * the next start does not replace it, but says that it is in the way.
+ */
+function isLeftSocket(path: string): boolean {
+  try {
+    const stats = lstatSync(path);
+    return stats.isSocket() || (stats.isSymbolicLink() && readlinkSync(path) === fallbackSocketPath(path));
+  } catch {
+    return false;
+  }
 }
 
 function isThere(path: string): boolean {
