@@ -34,7 +34,7 @@ const Sandbox = z.object({
   /** Masked: the secrets, the home of Loopr, `sandbox.read_deny`. */
   deny: z.array(z.string()),
   /** Configuration files of git, shown without the credentials in them. */
-  git_configs: z.array(z.string()),
+  git_configs: z._default(z.array(z.string()), []),
 });
 
 const frames = {
