@@ -3,7 +3,7 @@ import type { Git } from "../engine/git-port.ts";
 import { type Environment } from "./exec.ts";
 import { nothingKnown } from "./facts.ts";
 import { locateProject } from "./locate.ts";
-import { checkReopened, findRepository } from "./open.ts";
+import { checkReopened, findRepository, hasRepositoryAbove, noRepository } from "./open.ts";
 import { createRepository } from "./repository.ts";
 import { gitVersion } from "./version.ts";
 
@@ -31,6 +31,8 @@ export function createGit(environment: Environment = process.env): Git {
     projectOf: async (directory) => {
       const located = await locateProject(directory);
       if (located !== null) return located;
+      // Starting git to be told so is a third of what `loopr list` takes.
+      if (!(await hasRepositoryAbove(directory).catch(() => true))) throw noRepository(directory);
       await checkVersion();
       return (await findRepository(environment, directory)).project.hash;
     },

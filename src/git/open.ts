@@ -67,20 +67,30 @@ async function discover(git: RunGit, directory: string): Promise<string> {
         "try `git status` there",
         { cause: error },
       );
-    throw new LooprError(
-      "not_a_repository",
-      `${directory} is not in a git repository`,
-      "go to a git repository, or make one: git init && git add . && git commit",
-      { cause: error },
-    );
+    throw noRepository(directory, error);
   }
 }
 
-/** Tells "there is none" from "git refuses the one that is there", without reading git's words. */
-async function hasRepositoryAbove(directory: string): Promise<boolean> {
+export function noRepository(directory: string, cause?: unknown): LooprError {
+  return new LooprError(
+    "not_a_repository",
+    `${directory} is not in a git repository`,
+    "go to a git repository, or make one: git init && git add . && git commit",
+    { cause },
+  );
+}
+
+/**
+ * Tells "there is none" from "git refuses the one that is there", without reading git's words: false is certain.
+ * Throws where the directory is not there.
+ */
+export async function hasRepositoryAbove(directory: string): Promise<boolean> {
   for (let at = await realpath(directory); ; at = dirname(at)) {
-    if (await lstatOrNull(join(at, ".git"))) return true;
-    if ((await lstatOrNull(join(at, "HEAD"))) && (await lstatOrNull(join(at, "objects")))) return true;
+    const [checkout, bare] = await Promise.all([
+      lstatOrNull(join(at, ".git")),
+      lstatOrNull(join(at, "objects")),
+    ]);
+    if (checkout !== null || (bare !== null && (await lstatOrNull(join(at, "HEAD"))) !== null)) return true;
     if (at === dirname(at)) return false;
   }
 }
