@@ -144,7 +144,7 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
         .command("logs [id]")
         .description("what a loop said and ran; without an id, the daemon's log")
         .option("-f, --follow", "go on as it happens")
-        .option("--iteration <n>", "one iteration"),
+        .option("--iteration <n>", "everything on record of one: prompt, conversation, checks, cost"),
       async () => (await import("./logs.ts")).logs,
     ),
   export: ({ program, does }) =>

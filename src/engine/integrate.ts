@@ -164,14 +164,8 @@ async function runJudge(
   squashed: { tip: string; commit: string; tree: string },
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const journal = openJournal(
-    workspace.recordsDir(loop.id, loop.iteration),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: loop.id, stream, text });
-    },
-  );
-  return verdictOn(
+  using journal = openJournal(parts, workspace, { loopId: loop.id, iteration: loop.iteration });
+  return await verdictOn(
     workspace,
     {
       base: squashed.tip,

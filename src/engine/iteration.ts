@@ -29,19 +29,14 @@ export async function iterate(
   context: IterationContext,
 ): Promise<IterationEnd> {
   const loop = parts.ledger.loop(id);
-  const journal = openJournal(
-    workspace.recordsDir(id, loop.iteration),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id, stream, text });
-    },
-  );
-  if (loop.loop_type !== "code") return iterateArtifact(parts, loop, workspace, journal, model, context);
+  using journal = openJournal(parts, workspace, { loopId: id, iteration: loop.iteration });
+  if (loop.loop_type !== "code")
+    return await iterateArtifact(parts, loop, workspace, journal, model, context);
   // A commit of this iteration that the store has missed: the daemon died between commit and verdict. One that
   // begins in the life of this daemon, after another, has none.
   const done = context.afterAnother ? null : await committedAlready(workspace, loop);
   if (done)
-    return validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
+    return await validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
 
   const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
   if (failed) throw failed;
@@ -58,7 +53,9 @@ export async function iterate(
     }),
     workspace.repository.resolve(loopRef(id)),
   );
-  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context);
+  return (
+    stuck ?? (await commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context))
+  );
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {

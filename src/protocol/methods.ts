@@ -4,7 +4,7 @@ import { PlanArtifact, PlanPreview, PlanSpec } from "../domain/artifacts.ts";
 import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
-import { ExportEntry } from "../domain/export.ts";
+import { ExportEntry, FilePiece } from "../domain/export.ts";
 import { JudgeStats } from "../domain/judgement.ts";
 import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
@@ -127,9 +127,16 @@ export const methods = {
     true,
   ),
   unsubscribe: method(none, () => z.object({ subscribed: z.literal(false) }), true),
+  /** In pages where they are many: the newest first; `cursor` is what the page before has answered. */
   "loop.list": method(
-    () => z.object({ project: optional(z.string()), status: optional(LoopStatus), type: optional(LoopType) }),
-    () => z.object({ loops: z.array(Loop) }),
+    () =>
+      z.object({
+        project: optional(z.string()),
+        status: optional(LoopStatus),
+        type: optional(LoopType),
+        cursor: optional(z.string()),
+      }),
+    () => z.object({ loops: z.array(Loop), cursor: optional(z.string()) }),
     true,
   ),
   "loop.get": method(byId, loopDetail, true),
@@ -190,8 +197,25 @@ export const methods = {
     true,
   ),
   "loop.iterations": method(
-    byId,
-    () => z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
+    () => z.object({ id: z.string(), cursor: optional(z.string()) }),
+    () =>
+      z.object({
+        iterations: z.array(IterationRecord),
+        evidence: z.array(Evidence),
+        cursor: optional(z.string()),
+      }),
+    true,
+  ),
+  /** One iteration whole: its record, its evidence (on the first page) and the files of its record. */
+  "loop.record": method(
+    () => z.object({ id: z.string(), iteration: z.int(), cursor: optional(z.string()) }),
+    () =>
+      z.object({
+        record: IterationRecord,
+        evidence: z.array(Evidence),
+        files: z.array(FilePiece),
+        cursor: optional(z.string()),
+      }),
     true,
   ),
   "loop.diff": method(
