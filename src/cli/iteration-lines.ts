@@ -6,7 +6,12 @@ import { judgeWord } from "../domain/loop-states.ts";
 import { count } from "./narrate.ts";
 import { checkLine } from "./summary.ts";
 
-export function iterationLine(record: IterationRecord, style: Style, endMs: number): string {
+export function iterationLine(
+  record: IterationRecord,
+  style: Style,
+  endMs: number,
+  short: (id: string) => string,
+): string {
   const looks: Readonly<Record<string, { paint: Paint; text: string }>> = {
     passed: { paint: "green", text: "passed" },
     failed: { paint: "red", text: "did not pass" },
@@ -20,7 +25,7 @@ export function iterationLine(record: IterationRecord, style: Style, endMs: numb
     duration((record.ended_at ?? endMs) - record.started_at),
     count(record.turns, "turn"),
     count(record.tool_calls, "tool call"),
-    money(record.cost_usd),
+    money(record.cost_usd) + (record.copied_from ? `, paid for by ${short(record.copied_from)}` : ""),
     ...(record.model_retries ? [`${record.model_retries} model retries`] : []),
     ...(record.commit ? [`commit ${shortCommit(record.commit)}`] : []),
     ...(record.pruned_at ? ["its record was removed"] : []),

@@ -88,7 +88,7 @@ export function iterationView(
   const prompt = files.get(names.prompt);
   return [
     paint(style, "bold", `Iteration ${record.iteration} of ${short(loop.id)} "${titleOf(loop)}"`),
-    iterationLine(record, style, nowMs),
+    iterationLine(record, style, nowMs, short),
     field("usage", `${record.tokens_in} tokens in, ${record.tokens_out} out, ${money(record.cost_usd)}`),
     ...(record.commit ? [field("commit", shortCommit(record.commit))] : []),
     ...(record.tree ? [field("tree", record.tree)] : []),

@@ -157,7 +157,7 @@ function iterationLines(loop: Loop, records: Records | undefined, view: View): s
     });
   lines.push(...checksOf(records.evidence.filter(({ stage }) => stage === "baseline")));
   for (const record of records.iteration_records) {
-    lines.push(iterationLine(record, style, endMs));
+    lines.push(iterationLine(record, style, endMs, short));
     if (record.feedback && record.outcome !== "passed") lines.push(feedback(record.feedback));
     for (const judgement of record.judgements ?? []) lines.push(judgeLine(judgement, style));
     const own = records.evidence.filter((one) => one.iteration === record.iteration && one.stage !== "final");

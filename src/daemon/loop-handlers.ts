@@ -154,7 +154,7 @@ async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promi
       (loop) =>
         (hash === null || ledger.run(loop.root_id).project.hash === hash) &&
         (!params.status || loop.status === params.status) &&
-        (!params.type || loop.loop_type === params.type),
+        (!params.type || loop.loop_type === params.type || loop.type_name === params.type),
     );
 }
 

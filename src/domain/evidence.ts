@@ -81,6 +81,8 @@ export const IterationRecord = z.object({
   judgements: z.optional(z.array(Judgement)),
   /** What the person decided about it at the gate. */
   decision: z.optional(z.enum(["approved", "rejected", "sent_back"])),
+  /** Of a replay: the loop whose iteration it was, and which has paid for it. */
+  copied_from: z.optional(z.string()),
   /** When the directory was removed (`records` in the configuration); null or absent while it is there. */
   pruned_at: z.optional(z.nullable(z.number())),
   /** Directory with prompt.md, conversation.jsonl and validation.log. */

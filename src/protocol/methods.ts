@@ -6,7 +6,7 @@ import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
 import { ExportEntry, FilePiece } from "../domain/export.ts";
 import { JudgeStats } from "../domain/judgement.ts";
-import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import { Loop, LoopStatus } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
 import { signals } from "../domain/signal.ts";
 import { RunCreated, RunOptions } from "../domain/run-options.ts";
@@ -133,7 +133,8 @@ export const methods = {
       z.object({
         project: optional(z.string()),
         status: optional(LoopStatus),
-        type: optional(LoopType),
+        /** A built-in type or one of somebody's own. */
+        type: optional(z.string()),
         cursor: optional(z.string()),
       }),
     () => z.object({ loops: z.array(Loop), cursor: optional(z.string()) }),
