@@ -1,8 +1,9 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
 import type { CheckResult } from "../domain/evidence.ts";
-import { newTests, type Classes } from "../domain/protected.ts";
+import { newTests, type Classes, type Forbidden } from "../domain/protected.ts";
 import type { Run } from "../domain/run.ts";
+import { shownPaths } from "../domain/shown-paths.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
@@ -68,7 +69,7 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
       ...verdict,
       layer: "protected",
       feedback:
-        `These files decide whether the work is right and must not be changed by it: ${classes.forbidden.join(", ")}. ` +
+        `These files decide whether the work is right and must not be changed by it: ${classes.forbidden.map(named).join(", ")}. ` +
         "Put them back as they were and solve the task in other files.",
     };
   }
@@ -79,12 +80,24 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
   }
+  if (classes.told.length > 0) workspace.warn(aboutTold(classes.told));
   return {
     ...verdict,
     passed: true,
     layer: "check",
     protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
   };
+}
+
+function named({ path, why }: Forbidden): string {
+  return `${path} (${why})`;
+}
+
+function aboutTold(paths: readonly string[]): string {
+  return (
+    `the run changes ${shownPaths(paths)}, which a script of the check runs and which may as well be the product: ` +
+    "nothing guards it; where it belongs to the check, name it in validation.protected"
+  );
 }
 
 /** What the command of the type runs is protected as the check's own script is. */
