@@ -1,6 +1,6 @@
 // docs/configuration.md: every key from its schema, described here.
 import { configKeys, expectation } from "../../src/config/keys.ts";
-import { defaultConfig } from "../../src/domain/config.ts";
+import { daemonSections, defaultConfig } from "../../src/domain/config.ts";
 
 /** One sentence a key. A key without one, and one without a key, fail the generator. */
 const descriptions: Readonly<Record<string, string>> = {
@@ -121,7 +121,8 @@ export function configurationPage(): string {
     const allowed = project === null ? "no" : levels[project];
     return `| \`${name}\` | \`${JSON.stringify(value)}\` | ${expectation(schema)} | ${allowed} | ${description} |`;
   });
-  return page.replace("%rows", () => rows.join("\n"));
+  const daemon = [...daemonSections].map((name) => `\`${name}\``).join(", ");
+  return page.replace("%daemon", daemon).replace("%rows", () => rows.join("\n"));
 }
 
 const page = `# Configuration
@@ -135,7 +136,12 @@ Files are YAML. What comes later in this list goes before what comes earlier, ke
 2. your file, \`~/.config/loopr/loopr.yml\` (\`$XDG_CONFIG_HOME/loopr/loopr.yml\`)
 3. the project's file, \`.loopr.yml\` or \`.loopr/loopr.yml\` at the root of your checkout, committed or not
 4. the file named by \`--config\` or \`LOOPR_CONFIG\`
-5. options of the command, such as \`--check\` or \`--budget\`
+5. variables of your environment: \`LOOPR_SCRIPT\`, \`LOOPR_LOG\`, \`ANTHROPIC_BASE_URL\` ([below](#environment))
+6. options of the command, such as \`--check\` or \`--budget\`
+
+The sections %daemon are the daemon's own: it serves all of your commands at once, and reads them from your file
+(and \`LOOPR_LOG\` from its environment) when it starts; \`loopr daemon restart\` makes a change count. In a file named by
+\`--config\` or \`LOOPR_CONFIG\` they do not count: \`loopr config show\` and a warning say so.
 
 A run keeps the configuration that it was created with. An unknown key, a wrong type, a duplicate key, YAML
 that does not parse, or an explicit file that does not exist is an error that names file, line and key.
