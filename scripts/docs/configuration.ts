@@ -14,7 +14,7 @@ const descriptions: Readonly<Record<string, string>> = {
   "validation.new_tests_must_fail_on_base":
     "Whether new tests have to make the check fail on the code as it was before: a test that passes without the change would not notice its absence. Where the check failed there already, this says nothing.",
   "protected.on_change":
-    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`.",
+    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`. The check's own files, CI configuration and `.loopr*` need permission in any case: they are refused, and with `ask` asked about. `loopr resume <id> --may-change FILE` gives it afterwards.",
   "worktree.setup":
     "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
   "worktree.copy":

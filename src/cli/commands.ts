@@ -254,7 +254,10 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   resume: ({ program, does }) =>
     does(
-      program.command("resume <selectors...>").description("resume paused, stalled or failed loops"),
+      program
+        .command("resume <selectors...>")
+        .description("resume paused, stalled or failed loops")
+        .option("--may-change <glob>", "protected files that they may change; may be given again", collect),
       async () => (await act()).resume,
     ),
   budget: ({ program, does }) =>

@@ -47,7 +47,10 @@ export function judgeLine(
 }
 
 export function evidenceLines(evidence: Evidence, style: Style, short: (id: string) => string): string[] {
-  const { loop_id, iteration, stage, checks, protected_changed, reused } = evidence;
+  const { loop_id, iteration, stage, checks, protected_changed, reused, permitted = [] } = evidence;
+  const changed = protected_changed.map(
+    (path) => plainLine(path) + (permitted.includes(path) ? " (with permission)" : ""),
+  );
   if (reused) {
     const of = `the tree of iteration ${iteration}, whose check is not run again`;
     return [`     ${icon(style, "complete")} ${short(loop_id)} ${stage}: ${of}`];
@@ -57,8 +60,6 @@ export function evidenceLines(evidence: Evidence, style: Style, short: (id: stri
       (check) =>
         `     ${checkLine(style, short(loop_id), { ...check, loop_id, iteration, stage })}, tree ${shortCommit(check.tree)}`,
     ),
-    ...(protected_changed.length
-      ? [`     protected files changed: ${protected_changed.map(plainLine).join(", ")}`]
-      : []),
+    ...(changed.length ? [`     protected files changed: ${changed.join(", ")}`] : []),
   ];
 }

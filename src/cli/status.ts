@@ -52,7 +52,10 @@ export async function status(
     for (const { id } of family) records.push(await recordsOf(client, id));
     const view = { style, short: resolved.short, nowMs: ports.now() };
     const lines = [
-      ...overview(loop, family, records, view, boundLines(loop.bounds ?? [], loop, resolved.short)),
+      ...overview(loop, family, records, view, {
+        bounds: boundLines(loop.bounds ?? [], loop, resolved.short),
+        mayChange: loop.may_change ?? [],
+      }),
       ...(detail ? family.flatMap((one, index) => iterationLines(one, records[index], view)) : []),
       ...(await planLines(client, loop, view)),
     ];
@@ -82,7 +85,7 @@ function overview(
   family: readonly Loop[],
   records: readonly Records[],
   view: View,
-  bounds: readonly string[],
+  { bounds, mayChange }: { bounds: readonly string[]; mayChange: readonly string[] },
 ): string[] {
   const { style, short, nowMs } = view;
   const state = shownState(loop);
@@ -90,6 +93,7 @@ function overview(
   const checks = records.flatMap(({ evidence }) => evidence.flatMap((one) => one.checks));
   const last = loop.context.feedback.at(-1);
   const children = family.slice(1);
+  const may = new Set([...mayChange, ...children.flatMap(({ context }) => context.may_change)]);
   return [
     `${icon(style, state)} ${paint(style, "bold", titleOf(loop))}`,
     field("id", `${short(loop.id)} (${loop.id})`),
@@ -111,6 +115,9 @@ function overview(
     ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),
     field("project", plainLine(loop.project)),
     ...(loop.validation_command ? [field("check", plainLine(loop.validation_command))] : [noCheck(style)]),
+    ...(may.size > 0
+      ? [field("may change", `${[...may].map(plainLine).join(", ")} (protected otherwise)`)]
+      : []),
     ...(checks.some(({ sandboxed }) => !sandboxed)
       ? [field("sandbox", paint(style, "yellow", "UNSANDBOXED"))]
       : []),

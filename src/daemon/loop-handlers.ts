@@ -44,7 +44,8 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         const loop = ledger.loop(id);
         const { description } = loop.context;
         const bounds = engine.parts.spending.bounds(id);
-        return { loop: { ...loop, description, iterations: loop.iteration, bounds } };
+        const may_change = [...new Set([...ledger.run(loop.root_id).may_change, ...loop.context.may_change])];
+        return { loop: { ...loop, description, iterations: loop.iteration, bounds, may_change } };
       },
       "loop.create_plan": async (params, caller) => {
         const { run, root, bounds } = await createRun(params, caller, needs);
@@ -66,9 +67,9 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         await engine.signals.send("pause", [id]);
         return { paused: true };
       },
-      "loop.resume": async ({ id }, caller) => {
+      "loop.resume": async ({ id, may_change }, caller) => {
         needs.rebindCredentials(ledger.loop(id).root_id, caller);
-        await engine.signals.send("resume", [id]);
+        await engine.signals.send("resume", [id], { mayChange: may_change ?? [] });
         return { resumed: true };
       },
       "loop.budget": ({ id, add_usd, add_tokens, add_minutes, add_iterations }) => {
@@ -128,7 +129,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       "plan.iterate": async ({ id, feedback, approved }) => {
         const { loop_type, status } = ledger.loop(id);
         const again = approved === true && loop_type === "plan" && status === "complete";
-        if (again) await engine.signals.send("invalidate", [id], feedback);
+        if (again) await engine.signals.send("invalidate", [id], { feedback });
         else engine.gate.iterate(id, feedback);
         return { iterated: true, feedback_received: true };
       },

@@ -47,6 +47,8 @@ export const Evidence = z.object({
   checks: z.array(CheckResult),
   /** Protected files that the accepted work changed, with permission or by passing both checks. */
   protected_changed: z.array(z.string()),
+  /** Those of them that the plan or the person allowed it to change; absent: none. */
+  permitted: z.optional(z.array(z.string())),
   /** Nothing ran for it: the checks are those of the iteration, which were of this very tree. */
   reused: z._default(z.boolean(), false),
   at: z.number(),

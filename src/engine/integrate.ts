@@ -137,6 +137,8 @@ async function validate(
       feedback: "",
       checks: accepted.checks,
       protectedChanged: accepted.protected_changed,
+      permitted: accepted.permitted ?? [],
+      refused: [],
       asks: [],
     };
   } else {
@@ -150,6 +152,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused,
     at: parts.clock.now(),
   };

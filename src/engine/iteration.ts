@@ -169,7 +169,8 @@ async function validate(
       typeCommand: typeOf(run, loop).validation_command,
       commit: commit.commit,
       tree: commit.tree,
-      mayChange: loop.context.may_change,
+      // The run's as it is now: a person may have allowed more since this loop began.
+      mayChange: [...loop.context.may_change, ...parts.ledger.run(loop.root_id).may_change],
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
       ignored: commit.ignored ?? [],
       inAlready: await inAlready(parts, loop, workspace, { base, commit, wrote }),
@@ -195,6 +196,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused: false,
     at: parts.clock.now(),
   };
@@ -204,6 +206,7 @@ async function validate(
     layer: verdict.layer,
     feedback: verdict.feedback,
     asks: verdict.asks,
+    refused: verdict.refused,
     record: {
       ...usage,
       commit: commit.commit,

@@ -71,8 +71,13 @@ const loopDetail = () =>
       description: z.string(),
       iterations: z.number(),
       bounds: optional(z.array(Bound())),
+      /** Globs of the protected files that it may change. */
+      may_change: optional(z.array(z.string())),
     }),
   });
+
+/** Globs of protected files. */
+const mayChange = () => z.array(z.string().check(z.minLength(1))).check(z.minLength(1));
 
 export const methods = {
   initialize: method(
@@ -164,7 +169,10 @@ export const methods = {
   ),
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
-  "loop.resume": method(byId, yes("resumed")),
+  "loop.resume": method(
+    () => z.object({ id: z.string(), may_change: optional(mayChange()) }),
+    yes("resumed"),
+  ),
   "loop.budget": method(
     () =>
       z.object({
@@ -184,6 +192,8 @@ export const methods = {
         selectors: z.array(z.string()).check(z.minLength(1)),
         project: optional(z.string()),
         feedback: optional(z.string()),
+        /** With `resume`. */
+        may_change: optional(mayChange()),
       }),
     () =>
       z.object({ signal: z.enum(signals), loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
