@@ -37,7 +37,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "limits.iterations.phase": "Iterations of a phase loop.",
   "limits.iterations.code": "Iterations of a code loop.",
   "limits.turns": "Model turns of one iteration.",
-  "limits.minutes": "Running minutes of a loop: waiting at the gate, in the queue or paused does not count.",
+  "limits.minutes":
+    "Running minutes of a loop, and by the clock of all that is below it: its children draw on them, and those that run at a time use them up once. Waiting at the gate, in the queue or paused does not count.",
   "limits.usd":
     "Dollars that a loop may cost, with all that is below it: its children draw on them. Null: no bound of its own.",
   "limits.tokens":

@@ -4,7 +4,7 @@ import { loopStatuses, loopTypes, runStates } from "../domain/loop-states.ts";
 import type { Loop } from "../domain/loop.ts";
 import { RpcError } from "../protocol/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
-import { styleOf } from "./format.ts";
+import { shownState, styleOf } from "./format.ts";
 import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
@@ -66,7 +66,7 @@ function filterOf(typed: Record<string, unknown>): (loop: Loop) => boolean {
     throw usage(`there is no status '${status}'`, `one of ${states.join(", ")}`);
   }
   return (loop) =>
-    (status === undefined || loop.status === status || loop.run_state === status) &&
+    (status === undefined || loop.status === status || shownState(loop) === status) &&
     (type === undefined || loop.loop_type === type || loop.type_name === type);
 }
 

@@ -54,6 +54,8 @@ export const LoopContext = z.object({
   failures: z.array(z.object({ signature: z.string(), tree: z.string() })),
   /** Running time used, in milliseconds. */
   running_ms: z.number(),
+  /** Time in which anything below it was running, in milliseconds; absent where nothing was. */
+  below_ms: z.optional(z.number()),
   /** Its commits are to be put on the run's branch as it is now, at the next safe point. */
   rebase: z.optional(z.boolean()),
   /** Of a replay: the loop and the iteration that it began before, and what that loop was told of its ancestors. */
