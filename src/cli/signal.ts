@@ -26,10 +26,10 @@ export function areSelectors(args: readonly string[]): boolean {
 export async function sendSignal(
   context: CliContext,
   args: readonly string[],
-  options: { signal: Signal; feedback?: string; may_change?: string[] },
+  options: { signal: Signal; feedback?: string },
   ports: CliPorts,
 ): Promise<number> {
-  const { signal, feedback, may_change } = options;
+  const { signal, feedback } = options;
   return withSession(context, ports, {}, async ({ client }) => {
     const selectors: string[] = [];
     for (const arg of args) selectors.push(await completed(client, arg, context, ports));
@@ -39,7 +39,6 @@ export async function sendSignal(
       selectors,
       project,
       ...(feedback && { feedback }),
-      ...(may_change && { may_change }),
     });
     if (context.json) {
       context.print(result);

@@ -33,6 +33,8 @@ export interface CheckOptions {
   onOutput: (text: string) => void;
   /** The whole output goes here. */
   logPath: string;
+  /** The checkout is made, and the command about to run. */
+  onRunning?: () => void;
 }
 
 /**
@@ -75,6 +77,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       passed: false,
     };
   }
+  options.onRunning?.();
   const ran = await options.jobs.run(
     {
       ...workspace.job(checkDir, "check"),

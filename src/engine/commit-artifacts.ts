@@ -124,7 +124,13 @@ async function check(
   const { command } = workspace.run.config.validation;
   if (command === null) return null;
   parts.ledger.update(root.id, { progress: "committing the plan: running the check with it" });
-  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
+  const journal = openJournal(
+    workspace.recordsDir(root.id, 0),
+    (text) => parts.redact(workspace.run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id: root.id, stream, text });
+    },
+  );
   const logPath = `${journal.directory}/artifacts.log`;
   const result = await runCheck(command, {
     workspace,

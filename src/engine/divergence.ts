@@ -15,11 +15,12 @@ export async function followTarget(parts: Parts, rootId: string, signal: AbortSi
   const { ledger } = parts;
   const run = ledger.run(rootId);
   if (run.branch === null || !hasWorkLeft(ledger.loopsOf(rootId))) return "unmoved";
-  const workspace = await openWorkspace(parts, run);
-  const target = await workspace.repository.resolve(`refs/heads/${run.target_branch}`);
+  const repository = await parts.git.reopen(run.project);
+  const target = await repository.resolve(`refs/heads/${run.target_branch}`);
   const known = run.target_seen ?? run.target_commit;
   if (target === null || target === known || target === run.target_commit) return "unmoved";
   const { divergence } = run.config.git;
+  const workspace = await openWorkspace(parts, run);
   const { outcome, message } =
     divergence === "rebase"
       ? await rebaseRun(parts, run, workspace, target, signal)

@@ -137,8 +137,6 @@ async function validate(
       feedback: "",
       checks: accepted.checks,
       protectedChanged: accepted.protected_changed,
-      permitted: accepted.permitted ?? [],
-      refused: [],
       asks: [],
     };
   } else {
@@ -152,7 +150,6 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
-    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused,
     at: parts.clock.now(),
   };
@@ -167,8 +164,14 @@ async function runJudge(
   squashed: { tip: string; commit: string; tree: string },
   signal: AbortSignal,
 ): Promise<Verdict> {
-  using journal = openJournal(parts, workspace, { loopId: loop.id, iteration: loop.iteration });
-  return await verdictOn(
+  const journal = openJournal(
+    workspace.recordsDir(loop.id, loop.iteration),
+    (text) => parts.redact(workspace.run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id: loop.id, stream, text });
+    },
+  );
+  return verdictOn(
     workspace,
     {
       base: squashed.tip,

@@ -1,5 +1,5 @@
 // What an iteration is given, and what came of it.
-import type { IterationRecord } from "../domain/evidence.ts";
+import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 
 export interface IterationContext {
   signal: AbortSignal;
@@ -15,9 +15,9 @@ export interface IterationEnd {
   feedback: string;
   /** Protected files that a person is asked about. */
   asks?: string[];
-  /** Protected files that it was refused for. */
-  refused?: string[];
   /** The model goes round in circles: another iteration would, too. */
   stuck?: string;
   record: Partial<IterationRecord>;
+  /** What ran, stored together with the record. */
+  evidence?: Evidence[];
 }

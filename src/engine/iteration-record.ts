@@ -1,6 +1,6 @@
 // The record of an iteration in the store: opened when it begins, closed with what came of it.
 import { join } from "node:path";
-import type { IterationRecord } from "../domain/evidence.ts";
+import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Parts } from "./parts.ts";
 import type { Change } from "./ports.ts";
@@ -32,11 +32,12 @@ export function begin(parts: Parts, loop: Loop, iteration: number, workspace: Wo
   parts.ledger.update(
     loop.id,
     { iteration, progress: `iteration ${iteration}`, prompt_path: join(record.directory, "prompt.md") },
-    { change: { iterations: [record] } },
+    // What is lost of it in a power cut is the beginning of something of which nothing else is left either.
+    { change: { iterations: [record], synced: false } },
   );
 }
 
-export type ClosedIteration = Required<Pick<Change, "iterations" | "events">>;
+export type ClosedIteration = Required<Pick<Change, "iterations" | "events" | "evidence">>;
 
 /** Closes the iteration's record and tells of it. */
 export function finishRecord(
@@ -53,12 +54,14 @@ export function closed(
   id: string,
   iteration: number,
   patch: Partial<IterationRecord>,
+  evidence: Evidence[] = [],
 ): ClosedIteration {
   const record = parts.store.iterations(id).findLast((one) => one.iteration === iteration);
-  if (!record) return { iterations: [], events: [] };
+  if (!record) return { iterations: [], events: [], evidence };
   const { root_id } = parts.ledger.loop(id);
   const done = { ...record, ...patch, ended_at: parts.clock.now() };
-  if (done.outcome !== "passed" && done.outcome !== "failed") return { iterations: [done], events: [] };
+  if (done.outcome !== "passed" && done.outcome !== "failed")
+    return { iterations: [done], events: [], evidence };
   const data = {
     id,
     iteration,
@@ -67,5 +70,5 @@ export function closed(
     feedback: done.feedback ?? undefined,
     pass: done.pass ?? undefined,
   };
-  return { iterations: [done], events: [{ event: "loop.iteration", loop_id: id, root_id, data }] };
+  return { iterations: [done], evidence, events: [{ event: "loop.iteration", loop_id: id, root_id, data }] };
 }

@@ -29,14 +29,19 @@ export async function iterate(
   context: IterationContext,
 ): Promise<IterationEnd> {
   const loop = parts.ledger.loop(id);
-  using journal = openJournal(parts, workspace, { loopId: id, iteration: loop.iteration });
-  if (loop.loop_type !== "code")
-    return await iterateArtifact(parts, loop, workspace, journal, model, context);
+  const journal = openJournal(
+    workspace.recordsDir(id, loop.iteration),
+    (text) => parts.redact(workspace.run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id, stream, text });
+    },
+  );
+  if (loop.loop_type !== "code") return iterateArtifact(parts, loop, workspace, journal, model, context);
   // A commit of this iteration that the store has missed: the daemon died between commit and verdict. One that
   // begins in the life of this daemon, after another, has none.
   const done = context.afterAnother ? null : await committedAlready(workspace, loop);
   if (done)
-    return await validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
+    return validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
 
   const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
   if (failed) throw failed;
@@ -53,9 +58,7 @@ export async function iterate(
     }),
     workspace.repository.resolve(loopRef(id)),
   );
-  return (
-    stuck ?? (await commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context))
-  );
+  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context);
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {
@@ -128,7 +131,11 @@ async function commitAndValidate(
   if (conversation.ending === "refused") {
     return { passed: false, layer: "model", feedback: "The model refused to answer.", record: usage };
   }
-  parts.ledger.update(loop.id, { progress: `iteration ${loop.iteration}: committing` });
+  parts.ledger.update(
+    loop.id,
+    { progress: `iteration ${loop.iteration}: committing` },
+    { change: { synced: false } },
+  );
   const base = loop.base_commit ?? run.target_commit;
   const parent = tip ?? base;
   Object.assign(usage, { base_commit: base, start_commit: parent });
@@ -158,19 +165,19 @@ async function validate(
   context: IterationContext,
 ): Promise<IterationEnd> {
   const { repository, run } = workspace;
-  const loop = parts.ledger.update(id, {
-    progress: `iteration ${parts.ledger.loop(id).iteration}: running the check`,
-  });
+  const progress = `iteration ${parts.ledger.loop(id).iteration}: running the check`;
+  const loop = parts.ledger.update(id, { progress }, { change: { synced: false } });
   const base = loop.base_commit ?? run.target_commit;
-  const judged = verdictOn(
+  // While the check runs there is time for it.
+  const diffstat = once(() => repository.diffstat(base, commit.commit));
+  const verdict = await verdictOn(
     workspace,
     {
       base,
       typeCommand: typeOf(run, loop).validation_command,
       commit: commit.commit,
       tree: commit.tree,
-      // The run's as it is now: a person may have allowed more since this loop began.
-      mayChange: [...loop.context.may_change, ...parts.ledger.run(loop.root_id).may_change],
+      mayChange: loop.context.may_change,
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
       ignored: commit.ignored ?? [],
       inAlready: await inAlready(parts, loop, workspace, { base, commit, wrote }),
@@ -186,9 +193,9 @@ async function validate(
         journal.output("check", text);
       },
       logPath: journal.validationLog,
+      onRunning: diffstat.start,
     },
-  );
-  const [verdict, diffstat] = await together(judged, repository.diffstat(base, commit.commit));
+  ).finally(diffstat.ended);
   const evidence: Evidence = {
     loop_id: id,
     iteration: loop.iteration,
@@ -196,22 +203,35 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
-    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused: false,
     at: parts.clock.now(),
   };
-  parts.ledger.record({ evidence: [evidence] });
   return {
     passed: verdict.passed,
+    evidence: [evidence],
     layer: verdict.layer,
     feedback: verdict.feedback,
     asks: verdict.asks,
-    refused: verdict.refused,
     record: {
       ...usage,
       commit: commit.commit,
       tree: commit.tree,
-      diffstat,
+      diffstat: await diffstat.result(),
     },
+  };
+}
+
+/** Work that may be begun before its result is asked for; it is done once. */
+function once<T>(work: () => Promise<T>) {
+  let begun: Promise<T> | null = null;
+  const result = () => (begun ??= work());
+  return {
+    result,
+    start: () => {
+      // Whoever asks for the result hears of the failure.
+      result().catch(() => undefined);
+    },
+    /** Until nothing of it goes on. */
+    ended: () => Promise.allSettled([begun]),
   };
 }

@@ -6,7 +6,6 @@ import { dirname } from "node:path";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { firstSentence } from "../domain/first-sentence.ts";
 import { LooprError } from "../lib/errors.ts";
-import { quote } from "../lib/shell.ts";
 import { boundedModel } from "./bounded-model.ts";
 import { iterate } from "./iteration.ts";
 import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-record.ts";
@@ -165,14 +164,15 @@ async function iterations(
       const passed = { ...end.record, outcome: "passed", layer, feedback: null } as const;
       const progress = next === undefined ? "passed" : `iteration ${iteration} passed; next: ${next}`;
       ledger.update(id, { progress });
-      if (next === undefined) return { kind: "pass", change: closed(parts, id, iteration, passed) };
-      finishRecord(parts, id, iteration, passed);
+      if (next === undefined)
+        return { kind: "pass", change: closed(parts, id, iteration, passed, end.evidence) };
+      parts.ledger.record(closed(parts, id, iteration, passed, end.evidence));
       continue;
     }
     if (end.asks && end.asks.length > 0) {
       const { feedback, layer, asks } = end;
       const failed = { ...end.record, outcome: "failed", layer, feedback } as const;
-      return { kind: "ask", files: asks, change: closed(parts, id, iteration, failed) };
+      return { kind: "ask", files: asks, change: closed(parts, id, iteration, failed, end.evidence) };
     }
     const stalled = noteFailure(parts, id, iteration, end);
     if (end.stuck !== undefined) return { kind: "stall", failure: circling(loop, end.stuck) };
@@ -194,20 +194,18 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
   const failures = [...loop.context.failures, { signature, tree: end.record.tree ?? "" }].slice(
     -sameFailuresMax,
   );
-  const files = end.refused?.length ? { files: end.refused } : {};
   const patch = {
     progress: `iteration ${iteration} failed: ${firstSentence(feedback)}`,
     context: {
       ...loop.context,
       failures,
       running_ms: parts.spending.runningMs(id),
-      feedback: [...loop.context.feedback, { iteration, layer, text: feedback, ...files }].slice(
-        -feedbackKept,
-      ),
+      feedback: [...loop.context.feedback, { iteration, layer, text: feedback }].slice(-feedbackKept),
     },
   };
   // Together with the record: an iteration that has failed without its feedback would be made in vain.
-  const change = closed(parts, id, iteration, { ...end.record, outcome: "failed", layer, feedback });
+  const failed = { ...end.record, outcome: "failed", layer, feedback } as const;
+  const change = closed(parts, id, iteration, failed, end.evidence);
   ledger.update(id, patch, { change });
   const first = failures[0];
   const same = failures.every((one) => one.signature === first?.signature && one.tree === first.tree);
@@ -217,7 +215,7 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
     message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstSentence(end.feedback)}`,
     hint:
       layer === "protected"
-        ? protectedHint(id, end.refused ?? [])
+        ? protectedHint
         : `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
   };
 }
@@ -231,10 +229,8 @@ function circling(loop: Loop, how: string): Failure {
 }
 
 /** What a person can do where files that the check depends on are what the work was refused for. */
-function protectedHint(id: string, files: readonly string[]): string {
-  const options = files.map((file) => `--may-change ${quote(file)}`).join(" ");
-  return `where the task has to change these files: loopr resume ${id} ${options || "--may-change FILE"}; what it names may then change, and no longer guards the check`;
-}
+const protectedHint =
+  "where the task has to change these files, start the run again with --may-change FILE (or a glob): what it names may then change, and no longer guards the check";
 
 function iterationsUsedUp(loop: Loop): Failure {
   const last = loop.context.feedback.at(-1);
@@ -243,7 +239,7 @@ function iterationsUsedUp(loop: Loop): Failure {
     message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstSentence(last.text)}` : ""}`,
     hint:
       last?.layer === "protected"
-        ? protectedHint(loop.id, last.files ?? [])
+        ? protectedHint
         : `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
   };
 }

@@ -148,7 +148,13 @@ async function checkUndo(
   const { command } = run.config.validation;
   if (command === null) return null;
   parts.ledger.update(root.id, { progress: `undoing: running the check on ${commit.slice(0, 10)}` });
-  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
+  const journal = openJournal(
+    workspace.recordsDir(root.id, 0),
+    (text) => parts.redact(run, text),
+    (stream, text) => {
+      parts.emit("loop.output", { id: root.id, stream, text });
+    },
+  );
   const result = await runCheck(command, {
     workspace,
     jobs: parts.jobs,

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -27,7 +27,13 @@ const gitDir = () => join(at.root, ".git", "worktrees", "work");
 const content = (name: string) => readFileSync(join(at.worktree, name), "utf8");
 const status = () => at.fixture.git(at.worktree, "status", "--porcelain", "--ignored");
 
-describe("checkoutClean", () => {
+describe.each([
+  { name: "from nothing", again: false },
+  { name: "from what git left the time before", again: true },
+])("checkoutClean $name", ({ again }) => {
+  beforeEach(async () => {
+    if (again) await at.repository.checkoutClean(at.worktree, at.head);
+  });
   const exact = async (treeish = at.head) => {
     await at.repository.checkoutClean(at.worktree, treeish);
     expect(at.fixture.git(at.worktree, "status", "--porcelain", "--ignored", "--untracked-files=all")).toBe(

@@ -2,7 +2,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
-import { together } from "../lib/together.ts";
 import { line, longTimeoutMs } from "./exec.ts";
 import {
   clearTheWay,
@@ -11,11 +10,11 @@ import {
   lstatOrNull,
   realDirectories,
   removeTree,
-  sweep,
 } from "./files.ts";
+import { readIndexFile, submoduleMode, type IndexEntry } from "./index-file.ts";
 import { joinNames, splitNames, splitNul } from "./names.ts";
 import { resolve } from "./refs.ts";
-import type { Opening, Worktree } from "./worktrees.ts";
+import type { Worktree } from "./worktrees.ts";
 
 /** Makes the index tell the truth: bits that hide changes, and unmerged entries, are nobody's but a job's. */
 export async function honestIndex(
@@ -34,28 +33,23 @@ export async function freshIndex(worktree: Worktree, treeish: string): Promise<I
   return (await readIndex(worktree)) ?? [];
 }
 
-async function newIndex({ git, gitDir }: Worktree, treeish: string): Promise<void> {
+export async function newIndex({ git, gitDir }: Worktree, treeish: string): Promise<void> {
   await rm(join(gitDir, "index"), { force: true });
   await git(["read-tree", treeish], { timeoutMs: longTimeoutMs });
 }
 
-export interface IndexEntry {
-  /** Bytes of the name as a latin1 string. */
-  name: string;
-  submodule: boolean;
-  /** No assume-unchanged or skip-worktree bit, and not one side of a merge. */
-  plain: boolean;
-}
-
 /** Null where the index cannot be read. No file of the worktree is looked at, so that no driver has a part in it. */
-export async function readIndex({ git }: Worktree): Promise<IndexEntry[] | null> {
+export async function readIndex({ git, gitDir }: Worktree): Promise<IndexEntry[] | null> {
+  const read = readIndexFile(gitDir);
+  if (read !== null) return read.entries;
   const { code, stdout } = await git(["ls-files", "-v", "-s", "-z"], { accept: [128] });
   if (code !== 0) return null;
   return splitNul(stdout).map((field) => {
     const text = field.toString("latin1");
     const tab = text.indexOf("\t");
-    const [tag, mode, , stage] = text.slice(0, tab).split(" ");
-    return { name: text.slice(tab + 1), submodule: mode === "160000", plain: tag === "H" && stage === "0" };
+    const [tag, mode = "", id = "", stage] = text.slice(0, tab).split(" ");
+    const plain = tag === "H" && stage === "0";
+    return { name: text.slice(tab + 1), mode, id, submodule: mode === submoduleMode, plain, seen: null };
   });
 }
 
@@ -90,46 +84,8 @@ export async function resetWorktree(worktree: Worktree, revision: string): Promi
   await git(["clean", "-ffdq"], options);
 }
 
-/**
- * See `Repository.checkoutClean`. Nothing that the index remembers of an earlier checkout is believed.
- * `commit` is null where a tree alone is checked out.
- */
-export async function checkoutClean(
-  { placed, open }: Opening,
-  tree: string,
-  commit: string | null,
-): Promise<void> {
-  // None of these looks at a file of the worktree, so that none needs to know of drivers.
-  const [names, worktree] = await together(
-    filesOf(placed, tree),
-    open(),
-    newIndex(placed, tree),
-    commit === null ? Promise.resolve() : moveHead(placed, commit, "check"),
-  );
-  const { git, path } = worktree;
-  await sweep(path, new Set(names), ".git");
-  // Hashes what is there, so that only files that differ are written anew.
-  await git(["update-index", "-q", "--refresh"], { accept: [1], timeoutMs: longTimeoutMs });
-  await git(["checkout-index", "--all", "--force", "--index", "--quiet"], { timeoutMs: longTimeoutMs });
-  const { stdout } = await git(["diff-files", "-z", "--name-only"], { accept: [1] });
-  if (stdout.length > 0)
-    throw new LooprError(
-      "git_failed",
-      `the checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
-    );
-}
-
-/** Names of what a tree holds, submodules apart, as latin1 strings of their bytes. */
-async function filesOf({ git }: Worktree, tree: string): Promise<string[]> {
-  const { stdout } = await git(["ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree]);
-  const entries = splitNul(stdout).map((field) => field.toString("latin1"));
-  return entries
-    .filter((entry) => !entry.startsWith("160000 "))
-    .map((entry) => entry.slice(entry.indexOf("\t") + 1));
-}
-
 /** HEAD itself, no branch that something had checked out here. */
-async function moveHead({ git }: Worktree, commit: string, why: string): Promise<void> {
+export async function moveHead({ git }: Worktree, commit: string, why: string): Promise<void> {
   await git(["update-ref", "--no-deref", "-m", `loopr: ${why}`, "HEAD", commit]);
 }
 

@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, readFile, realpath, rm, utimes } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
+import { askConfiguration } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
 import { lstatOrNull } from "./files.ts";
@@ -94,7 +95,8 @@ export interface CheckoutGit {
 
 export async function gitInCheckout(environment: Environment, checkout: Checkout): Promise<CheckoutGit> {
   const place = { kind: "worktree", gitDir: checkout.gitDir, workTree: checkout.path, ours: false } as const;
-  const { settings, filters } = await neutralDrivers(environment, gitAt(environment, place));
+  const configured = await askConfiguration(gitAt(environment, place));
+  const { settings, filters } = neutralDrivers(environment, configured);
   return { git: gitAt(environment, place, settings), filters };
 }
 

@@ -2,14 +2,20 @@
 // never enters a nested repository and never stores what is refused.
 import { readFile } from "node:fs/promises";
 import type { CommitResult } from "../engine/git-port.ts";
-import { LooprError } from "../lib/errors.ts";
+import { deferred, type Deferred } from "../lib/deferred.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
+import { killPoint } from "../lib/kill-point.ts";
 import { together } from "../lib/together.ts";
-import { honestIndex, nestedRepositories, type IndexEntry } from "./checkout.ts";
+import { honestIndex, nestedRepositories } from "./checkout.ts";
 import { line, longTimeoutMs, type RunGit } from "./exec.ts";
-import { clearTheWay, lstatOrNull } from "./files.ts";
+import { clearTheWayTo, lstatOrNull } from "./files.ts";
+import { readIndexFile, submoduleMode, type IndexEntry } from "./index-file.ts";
 import { leadsOutside } from "./links.ts";
-import { decodeName, joinNames, pathOf, showName, splitNames, splitNul } from "./names.ts";
-import { identityLine, writeCommit } from "./objects.ts";
+import { differenceOf, rawChanges, textOf, type Listing } from "./listing.ts";
+import { writeLoose } from "./loose.ts";
+import { decodeName, joinNames, pathOf, showName, splitNames } from "./names.ts";
+import { commitContent, identityLine, writeCommit } from "./objects.ts";
+import { ownTree } from "./own-tree.ts";
 import { checkRef, removeStaleLock } from "./refs.ts";
 import { differences, stage, type Unstorable } from "./stage.ts";
 import type { Worktree } from "./worktrees.ts";
@@ -18,7 +24,6 @@ const commitBytesMax = 10 * 1024 * 1024;
 const newFilesMax = 1_000;
 const namesShownMax = 10;
 const ignoredShownMax = 20;
-const submoduleMode = "160000";
 const linkMode = "120000";
 
 export interface CommitOptions {
@@ -33,41 +38,104 @@ export interface CommitOptions {
 /** What the caller has found out already. */
 interface Committing extends CommitOptions {
   parentTree: string;
+  /** Null where nobody has asked for it. */
+  parentListing: Listing | null;
   /** The index as it is, null where it cannot be read. */
   index: IndexEntry[] | null;
 }
 
-/** See `Repository.commitAll`. Eight git processes with those of the caller, whatever the size of the change. */
-export async function commitAll(at: Worktree, commonDir: string, options: Committing): Promise<CommitResult> {
-  const { git, path } = at;
+export interface Committed extends CommitResult {
+  /** What the tree holds, where that is known. */
+  listing: Listing | null;
+}
+
+/** See `Repository.commitAll`. */
+export async function commitAll(at: Worktree, commonDir: string, options: Committing): Promise<Committed> {
   identityLine(options.author);
   checkRef(options.ref);
-  const { parentTree } = options;
-  const tooDeep = await clearTheWay(path);
+  await removeStaleLock(commonDir, options.ref);
+  const made = deferred<Pick<Committed, "commit" | "tree" | "listing">>();
+  // It starts while the rest is done, and moves nothing before it is told where to.
+  const [{ commit, tree, listing }] = await together(
+    settling(made, () => makeCommit(at, options)),
+    moveTo(
+      at.git,
+      options.ref,
+      made.promise.then((done) => done.commit),
+    ),
+  );
+  const result = { commit, tree, listing, changed: tree !== options.parentTree };
+  return result.changed ? result : { ...result, ignored: await ignoredPaths(at.git) };
+}
+
+async function settling<T>(told: Deferred<T>, work: () => Promise<T>): Promise<T> {
+  try {
+    const value = await work();
+    told.resolve(value);
+    return value;
+  } catch (error) {
+    told.reject(error);
+    throw error;
+  }
+}
+
+async function makeCommit(at: Worktree, options: Committing) {
+  const { git, path } = at;
+  const tracked = new Set(options.index?.map(({ name }) => name));
+  const { tooDeep, allKnown } = await clearTheWayTo(path, tracked);
   if (tooDeep.length > 0)
     refuse(`the path is too long: ${tooDeep[0]?.toString("utf8", 0, 200)}…`, "remove this directory");
   const entries = await honestIndex(at, options.parent, options.index);
-  const found = await differences(at, entries);
+  const found = await differences(at, entries, allKnown && entries === options.index);
   await refuseNested(path, entries, found.nested);
   refuseUnstorable(found.unstorable);
   refuseTooMuch([...found.present].map(([name, { bytes, added }]) => ({ name, bytes, added })));
   refuseNames(await stage(git, found.removed, [...found.present.keys()]));
-  const tree = line(await git(["write-tree"]));
-  const changed = tree !== parentTree;
-  const { parent } = options;
-  const commit = changed ? await examined(at, tree, options) : parent;
-  await removeStaleLock(commonDir, options.ref);
-  await moveTo(git, options.ref, commit);
-  const result = { commit, tree, changed };
-  return changed ? result : { ...result, ignored: await ignoredPaths(git) };
+  const { tree, listing } = treeMadeHere(at, options) ?? {
+    tree: line(await git(["write-tree"])),
+    listing: null,
+  };
+  const commit =
+    tree === options.parentTree ? options.parent : await examined(at, { tree, listing }, options);
+  return { commit, tree, listing };
+}
+
+/** Null where it is git's to make. */
+function treeMadeHere(at: Worktree, { parentListing, parentTree }: Committing) {
+  const index = at.looseObjects === null || parentListing === null ? null : readIndexFile(at.gitDir);
+  if (index === null || at.looseObjects === null || parentListing === null) return null;
+  if (!index.entries.every((entry) => entry.plain)) return null;
+  const { looseObjects } = at;
+  return orGit(() => ownTree(looseObjects, index.entries, parentListing, parentTree));
+}
+
+/** What the system refuses, git is asked to do: it does it, or says why not. */
+function orGit<T>(write: () => T): T | null {
+  try {
+    return write();
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+    return null;
+  }
+}
+
+interface Made {
+  tree: string;
+  listing: Listing | null;
 }
 
 /** The commit is written beside the last look at its tree; one that is refused belongs to nothing. */
-async function examined(at: Worktree, tree: string, options: Committing): Promise<string> {
-  const { parent, parentTree, message, author } = options;
+async function examined(at: Worktree, made: Made, options: Committing): Promise<string> {
+  const { parent, message, author } = options;
+  const fields = { tree: made.tree, parents: [parent], message, author, date: Date.now() };
+  const { looseObjects } = at;
   const [, commit] = await together(
-    examine(at, parentTree, tree, options.base ?? parent),
-    writeCommit(at.git, { tree, parents: [parent], message, author, date: Date.now() }),
+    examine(at, made, options),
+    Promise.resolve(
+      looseObjects === null
+        ? null
+        : orGit(() => writeLoose(looseObjects, "commit", commitContent(fields), parent)),
+    ).then((written) => written ?? writeCommit(at.git, fields)),
   );
   return commit;
 }
@@ -131,29 +199,23 @@ function megabytes(bytes: number): string {
 }
 
 /** The last look, at the tree itself: what a job had staged by itself is seen too. */
-async function examine(at: Worktree, parentTree: string, tree: string, base: string): Promise<void> {
-  const args = [
-    "diff-tree",
-    "-r",
-    "-z",
-    "--raw",
-    "--no-renames",
-    "--ignore-submodules=none",
-    parentTree,
-    tree,
-  ];
-  const fields = splitNul((await at.git(args)).stdout);
+async function examine(at: Worktree, { tree, listing }: Made, options: Committing): Promise<void> {
+  const { parentTree, parentListing } = options;
+  const base = options.base ?? options.parent;
   const sizes: Size[] = [];
   const texts: string[] = [];
   const outside: string[] = [];
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    const [, mode, , , status] = (fields[index] ?? Buffer.alloc(0)).toString("latin1").split(" ");
-    const name = decodeName(fields[index + 1] ?? Buffer.alloc(0));
+  const changes =
+    listing !== null && parentListing !== null
+      ? differenceOf(parentListing, listing)
+      : await rawChanges(at.git, parentTree, tree);
+  for (const { status, mode, name: bytes } of changes) {
+    const name = textOf(bytes);
+    if (status === "deleted") continue;
     if (mode === submoduleMode)
       refuse(`${showName(name)} would be committed as a submodule`, "remove its .git");
-    if (status === "D") continue;
     const stat = await lstatOrNull(pathOf(at.path, name));
-    sizes.push({ name, bytes: stat?.size ?? 0, added: status === "A" });
+    sizes.push({ name, bytes: stat?.size ?? 0, added: status === "added" });
     const isLink = mode === linkMode;
     if (isLink && (await leadsOutside(at.path, name)) && !(await isAsAt(at, base, name, tree)))
       outside.push(name);
@@ -198,16 +260,16 @@ function countMarkers(content: Buffer): number {
     .length;
 }
 
-async function moveTo(git: RunGit, ref: string, commit: string): Promise<void> {
-  const commands = [
-    "start",
-    `update ${ref} ${commit}`,
-    "option no-deref",
-    `update HEAD ${commit}`,
-    "prepare",
-    "commit",
-  ];
-  await git(["update-ref", "-m", "loopr: commit", "--stdin"], { input: `${commands.join("\n")}\n` });
+/** The ref and HEAD, both or neither. */
+async function moveTo(git: RunGit, ref: string, commit: Promise<string>): Promise<void> {
+  const input = commit.then((id) => {
+    killPoint();
+    const moves = [`update ${ref} ${id}`, "option no-deref", `update HEAD ${id}`];
+    return Buffer.from(`${["start", ...moves, "prepare", "commit"].join("\n")}\n`);
+  });
+  // Where git does not even start, nobody waits for it.
+  input.catch(() => undefined);
+  await git(["update-ref", "-m", "loopr: commit", "--stdin"], { input, timeoutMs: longTimeoutMs });
 }
 
 function listed(names: readonly string[]): string {

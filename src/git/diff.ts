@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FileChange } from "../engine/git-port.ts";
 import { line, type RunGit } from "./exec.ts";
-import { decodeName, encodeName, joinNames, splitNames, splitNul } from "./names.ts";
+import { decodeName, encodeName, joinNames, splitNul } from "./names.ts";
 import { treeOf } from "./refs.ts";
 
 const plain = ["--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none"];
@@ -45,11 +45,6 @@ export async function diff(git: RunGit, from: string, to: string, bytesMax: numb
 export async function shortstat(git: RunGit, from: string, to: string): Promise<string> {
   const args = ["diff-tree", "-r", "--shortstat", "-M", ...plain, "--end-of-options", from, to];
   return line(await git(args)).trim() || "0 files changed";
-}
-
-export async function files(git: RunGit, treeish: string): Promise<string[]> {
-  const args = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", "--end-of-options", treeish];
-  return splitNames((await git(args)).stdout);
 }
 
 /** A file's content in a tree; null where there is none, or no file (a directory, a submodule). */

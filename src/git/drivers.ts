@@ -11,8 +11,8 @@
 //    filter is passed through as well, and pointers stay the pointers that they are in the checkout.
 //  - Merge drivers: git's own text merge instead.
 import { findProgram } from "../lib/find-program.ts";
-import type { Environment, RunGit, Setting } from "./exec.ts";
-import { decodeName, splitNul } from "./names.ts";
+import type { ConfigEntry } from "./configuration.ts";
+import type { Environment, Setting } from "./exec.ts";
 
 export interface Drivers {
   settings: Setting[];
@@ -23,17 +23,14 @@ export interface Drivers {
 const lfsCommand = /^git[- ]lfs (clean|smudge( --skip)?) -- %f$|^git[- ]lfs filter-process( --skip)?$/;
 const textMerge = "git merge-file -q --marker-size=%L %A %O %B";
 
-/** Reads which drivers are configured at a place, and what to set so that they do not run. */
-export async function neutralDrivers(environment: Environment, git: RunGit): Promise<Drivers> {
-  const args = ["config", "--null", "--get-regexp", "^(filter|merge)\\..*\\.(clean|smudge|process|driver)$"];
-  const { stdout } = await git(args, { accept: [1] });
+/** What to set so that no driver runs that a place's configuration names. */
+export function neutralDrivers(environment: Environment, configured: readonly ConfigEntry[]): Drivers {
   const filters = new Map<string, string[]>();
   const merges = new Set<string>();
-  for (const field of splitNul(stdout)) {
-    const [key = "", ...value] = decodeName(field).split("\n");
-    const name = key.slice(key.indexOf(".") + 1, key.lastIndexOf("."));
-    if (key.startsWith("merge.")) merges.add(name);
-    else filters.set(name, [...(filters.get(name) ?? []), value.join("\n")]);
+  for (const { key, value } of configured) {
+    const [, kind, name = ""] = /^(filter|merge)\.(.*)\.(?:clean|smudge|process|driver)$/s.exec(key) ?? [];
+    if (kind === "merge") merges.add(name);
+    else if (kind === "filter") filters.set(name, [...(filters.get(name) ?? []), value]);
   }
   const isLfs = (commands: string[]) => commands.every((command) => lfsCommand.test(command));
   const works = (commands: string[]) => isLfs(commands) && findProgram("git-lfs", environment["PATH"] ?? "");

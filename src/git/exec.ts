@@ -27,7 +27,8 @@ export type Place =
   | { kind: "worktree"; gitDir: string; workTree: string; ours: boolean };
 
 export interface GitOptions {
-  input?: Buffer | string;
+  /** A promise: git starts meanwhile, and is given nothing where it fails. */
+  input?: Buffer | string | Promise<Buffer>;
   /** Exit codes that are answers; every other one throws `git_failed`. */
   accept?: readonly number[];
   /** Variables of git that this call needs: GIT_INDEX_FILE. */
@@ -97,6 +98,9 @@ const ownWorktreeConfig = [
   "core.sparseCheckout=false",
   "core.sparseCheckoutCone=false",
   "index.sparse=false",
+  // The form that index-file.ts reads.
+  "index.version=2",
+  "index.skipHash=false",
   "core.untrackedCache=false",
   "core.splitIndex=false",
 ];

@@ -86,8 +86,17 @@ export async function realDirectories(root: string, directories: Iterable<string
  * directories whose path is too long for anything in them to be named.
  */
 export async function clearTheWay(root: string): Promise<Buffer[]> {
+  return (await clearTheWayTo(root, new Set())).tooDeep;
+}
+
+/** As `clearTheWay` does; says also whether everything that is there has one of these names, as latin1 strings. */
+export async function clearTheWayTo(
+  root: string,
+  known: ReadonlySet<string>,
+): Promise<{ tooDeep: Buffer[]; allKnown: boolean }> {
   const tooDeep: Buffer[] = [];
-  const visit = async (directory: Buffer): Promise<void> => {
+  let allKnown = true;
+  const visit = async (directory: Buffer, prefix: string): Promise<void> => {
     if (directory.length > pathBytesMax - nameBytesMax) {
       tooDeep.push(directory);
       return;
@@ -95,13 +104,15 @@ export async function clearTheWay(root: string): Promise<Buffer[]> {
     await makeUsable(directory);
     for (const entry of await readdir(directory, { withFileTypes: true, encoding: "latin1" })) {
       const path = join(directory, Buffer.from(entry.name, "latin1"));
-      if (entry.isDirectory()) await visit(path);
-      else if (entry.name.startsWith(".git") && !entry.isFile() && !entry.isSymbolicLink())
+      const name = prefix + entry.name;
+      if (entry.isDirectory()) await visit(path, `${name}/`);
+      else if (name !== ".git" && !known.has(name)) allKnown = false;
+      if (!entry.isDirectory() && entry.name.startsWith(".git") && !entry.isFile() && !entry.isSymbolicLink())
         await rm(path, { force: true });
     }
   };
-  await visit(Buffer.from(root));
-  return tooDeep;
+  await visit(Buffer.from(root), "");
+  return { tooDeep, allKnown };
 }
 
 /** What is at the path itself (a link is not followed); null where there is nothing. */

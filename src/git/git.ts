@@ -38,7 +38,7 @@ export function createGit(environment: Environment = process.env): Git {
     },
     reopen: async (project) => {
       await checkVersion();
-      await checkReopened(environment, project);
+      await checkReopened(environment, project, known.usable);
       return createRepository(environment, project, known);
     },
   };

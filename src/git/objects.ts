@@ -14,6 +14,10 @@ export interface CommitFields {
 
 /** Writes a commit object; no ref is moved. */
 export async function writeCommit(git: RunGit, fields: CommitFields): Promise<string> {
+  return writeRawCommit(git, commitContent(fields));
+}
+
+export function commitContent(fields: CommitFields): Buffer {
   const stamp = `${identityLine(fields.author)} ${Math.floor(fields.date / 1000)} +0000`;
   const message = fields.message.replaceAll("\0", "").trimEnd();
   const headers = [
@@ -22,7 +26,7 @@ export async function writeCommit(git: RunGit, fields: CommitFields): Promise<st
     `author ${stamp}`,
     `committer ${stamp}`,
   ];
-  return writeRawCommit(git, Buffer.from(`${headers.join("\n")}\n\n${message}\n`));
+  return Buffer.from(`${headers.join("\n")}\n\n${message}\n`);
 }
 
 /** The commit again with another tree and parent. Message, author, committer and their dates stay. */

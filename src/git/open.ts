@@ -1,5 +1,6 @@
 // Finding the repository around a directory, or that of a stored project.
 import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Project } from "../domain/run.ts";
@@ -8,6 +9,7 @@ import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
 import { lstatOrNull } from "./files.ts";
 import { repositoryGone } from "./gone.ts";
 import { resolve } from "./refs.ts";
+import type { Remembered } from "./remembered.ts";
 
 export interface Found {
   project: Project;
@@ -45,14 +47,33 @@ export async function findRepository(environment: Environment, directory: string
 }
 
 /** See `Git.reopen`: that the repository of a stored project is still there. */
-export async function checkReopened(environment: Environment, project: Project): Promise<void> {
+export async function checkReopened(
+  environment: Environment,
+  project: Project,
+  usable: Remembered<string>,
+): Promise<void> {
   const { common_dir: commonDir } = project;
   if ((await realpath(commonDir).catch(() => null)) !== commonDir) throw repositoryGone(commonDir);
+  const print = marksOf(commonDir);
+  if (print !== null && usable.find(commonDir) === print) return;
   try {
     await gitAt(environment, { kind: "objects", gitDir: commonDir })(["rev-parse", "--git-dir"]);
   } catch (error) {
     throw repositoryGone(commonDir, error);
   }
+  if (print !== null) usable.learn(commonDir, print);
+}
+
+/** By what git takes a directory for a repository, and whose it is; null where something of it is not there. */
+function marksOf(commonDir: string): string | null {
+  const marks: string[] = [];
+  for (const name of ["", "HEAD", "config", "objects", "refs"]) {
+    const found = statSync(join(commonDir, name), { throwIfNoEntry: false });
+    if (!found) return null;
+    marks.push([found.dev, found.ino, found.uid, found.mode].join());
+    if (name === "config") marks.push(`${found.size} ${found.mtimeMs} ${found.ctimeMs}`);
+  }
+  return marks.join("\n");
 }
 
 async function discover(git: RunGit, directory: string): Promise<string> {

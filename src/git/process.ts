@@ -11,7 +11,8 @@ export interface ProcessRequest {
   args: string[];
   cwd: string;
   env: Record<string, string>;
-  input: Buffer | null;
+  /** A promise: the program starts meanwhile. One that fails gives no input. */
+  input: Buffer | Promise<Buffer> | null;
   timeoutMs: number;
   /** Where standard output passes this, the process is ended and `cut` is true. */
   outputBytesMax: number;
@@ -70,7 +71,10 @@ export function runProcess(request: ProcessRequest): Promise<ProcessResult> {
     });
     // A git that ends without reading its input makes the write fail; its exit code tells the reason.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(request.input ?? undefined);
+    Promise.resolve(request.input).then(
+      (input) => child.stdin.end(input ?? undefined),
+      () => child.stdin.end(),
+    );
   });
 }
 

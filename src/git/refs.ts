@@ -1,5 +1,5 @@
 // Revisions, refs, branches and notes of one repository. Needs no worktree.
-import { rm, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
 import { line, type RunGit } from "./exec.ts";
@@ -16,6 +16,16 @@ const noteQueues = new Map<string, Promise<void>>();
 /** Commit of a revision; null where there is none. */
 export async function resolve(git: RunGit, revision: string): Promise<string | null> {
   return verify(git, revision, "commit");
+}
+
+/**
+ * What the full name of a branch or of one of our refs stands for, where it has a file of its own, which counts
+ * before all packed ones. Null: git is to be asked.
+ */
+export async function looseRef(commonDir: string, name: string): Promise<string | null> {
+  if (!/^refs\/(heads|loopr)\//.test(name) || !isRefName(name)) return null;
+  const text = await readFile(join(commonDir, name), "latin1").catch(() => "");
+  return /^([0-9a-f]{40}|[0-9a-f]{64})\n$/.test(text) ? text.trimEnd() : null;
 }
 
 export async function treeOf(git: RunGit, treeish: string): Promise<string> {
@@ -170,9 +180,11 @@ export async function log(git: RunGit, base: string, tip: string) {
 }
 
 export function checkRef(ref: string): void {
-  const bad =
-    !ref.startsWith("refs/") || /[\x00-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|\.lock(\/|$)|[/.]$/.test(ref);
-  if (bad) throw new LooprError("git_failed", `"${ref}" is not the full name of a ref`);
+  if (!isRefName(ref)) throw new LooprError("git_failed", `"${ref}" is not the full name of a ref`);
+}
+
+function isRefName(ref: string): boolean {
+  return ref.startsWith("refs/") && !/[\x00-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|\.lock(\/|$)|[/.]$/.test(ref);
 }
 
 /** The object id that means "must not exist", as long as the repository's ids are. */

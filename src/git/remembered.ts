@@ -8,6 +8,9 @@ export interface Remembered<T> {
   /** The answer that is known, else `ask`'s, which is kept. Failures are not. */
   answer(key: string, ask: () => Promise<T>): Promise<T>;
   learn(key: string, value: T): void;
+  /** The answer, where it is known. */
+  find(key: string): T | undefined;
+  forget(key: string): void;
 }
 
 /** Whether a revision is the full id of an object, which git then never takes for anything else. */
@@ -35,6 +38,12 @@ export function remembered<T>(weightMax: number, weigh: (key: string, value: T) 
   };
   return {
     learn,
+    forget,
+    find: (key) => {
+      const found = known.get(key);
+      if (found) learn(key, found.value);
+      return found?.value;
+    },
     answer: async (key, ask) => {
       const found = known.get(key);
       const value = found ? found.value : await ask();

@@ -93,6 +93,8 @@ const treeByGit = () => {
 
 describe.each(replacements)("$name", ({ command, outside }) => {
   test("isDirty, commitAll and changes: what is in the worktree", async () => {
+    // What the tree holds is known then, and the new one is made without git.
+    await at.repository.checkoutClean(at.worktree, at.head);
     replace(command);
     const expected = treeByGit();
     expect(await at.repository.isDirty(at.worktree)).toBe(true);
@@ -134,6 +136,7 @@ describe.each(replacements)("$name", ({ command, outside }) => {
   });
 
   test.each(["resetWorktree", "checkoutClean"] as const)("%s: put back", async (method) => {
+    await at.repository.checkoutClean(at.worktree, at.head);
     replace(command);
     await at.repository[method](at.worktree, at.head);
     expect(at.fixture.git(at.worktree, "status", "--porcelain")).toBe("");

@@ -3,18 +3,12 @@ import { readFile, realpath } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import type { Project } from "../domain/run.ts";
 import type { Repository } from "../engine/git-port.ts";
-import {
-  checkoutClean,
-  headOf,
-  honestIndex,
-  ignoredNames,
-  readIndex,
-  resetWorktree,
-  untrackedPaths,
-} from "./checkout.ts";
+import { headOf, honestIndex, ignoredNames, readIndex, resetWorktree, untrackedPaths } from "./checkout.ts";
+import { checkoutClean } from "./clean-checkout.ts";
 import { commitFiles } from "./commit-files.ts";
 import { commitAll } from "./commit.ts";
-import { changes, diff, shortstat, treeWithPathsFrom } from "./diff.ts";
+import { diff, shortstat, treeWithPathsFrom } from "./diff.ts";
+import { askConfiguration } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, type Environment } from "./exec.ts";
 import { factsOf, type Known } from "./facts.ts";
@@ -40,16 +34,16 @@ export function createRepository(environment: Environment, project: Project, kno
   const commonDir = project.common_dir;
   const place = { kind: "objects", gitDir: commonDir } as const;
   const objects = gitAt(environment, place);
-  const at = { environment, commonDir, objects };
+  const at = { environment, commonDir, objects, configurations: known.configurations };
   const target = { environment, project, objects };
   // .git/info/attributes, which counts everywhere, may name merge drivers.
   const merging = async () =>
-    gitAt(environment, place, (await neutralDrivers(environment, objects)).settings);
+    gitAt(environment, place, neutralDrivers(environment, await askConfiguration(objects)).settings);
   const worktree = (path: string) => openWorktree(at, path);
   const facts = factsOf(known, objects, commonDir);
   return {
     project,
-    resolve: (revision) => refs.resolve(objects, revision),
+    resolve: facts.resolve,
     treeOf: facts.treeOf,
     isAncestor: (ancestor, descendant) => refs.isAncestor(objects, ancestor, descendant),
     identity: () => refs.identity(objects),
@@ -63,12 +57,20 @@ export function createRepository(environment: Environment, project: Project, kno
     ensureWorktree: (path, commit) =>
       serialized(commonDir, () => persistently(() => ensureWorktree(at, path, commit))),
     isWorktree: (path) => isWorktree(at, path),
-    removeWorktree: (path) => serialized(commonDir, () => removeWorktree(at, path)),
+    removeWorktree: (path) => {
+      known.settled.forget(path);
+      return serialized(commonDir, () => removeWorktree(at, path));
+    },
     resetWorktree: async (path, commit) => resetWorktree(await worktree(path), commit),
     checkoutClean: async (path, treeish) => {
       const [opening, tree] = await together(findWorktree(at, path), facts.treeOf(treeish));
-      const commit = await facts.commitOf(treeish);
-      await checkoutClean(opening, tree, commit);
+      const [commit, listing] = await together(facts.commitOf(treeish), facts.listing(tree));
+      const left = known.settled.find(path);
+      known.settled.forget(path);
+      const held = left && facts.knownListing(left.tree);
+      const before = left && held ? { ...left, listing: held } : null;
+      const settled = await checkoutClean(opening, { tree, commit, listing }, before);
+      if (settled !== null) known.settled.learn(path, settled);
     },
     headOf: async (path) => headOf(await worktree(path)),
     untrackedPaths: async (path) => untrackedPaths(await worktree(path)),
@@ -80,14 +82,16 @@ export function createRepository(environment: Environment, project: Project, kno
         readIndex(opening.placed),
         facts.treeOf(options.parent),
       );
-      const made = await commitAll(open, commonDir, { ...options, index, parentTree });
-      facts.learn(made.commit, made.tree);
+      const parentListing = facts.knownListing(parentTree);
+      const committing = { ...options, index, parentTree, parentListing };
+      const { listing, ...made } = await commitAll(open, commonDir, committing);
+      facts.learn(made.commit, made.tree, listing);
       return made;
     },
     saveInterrupted: async (path, ref, author) =>
       saveInterrupted(await worktree(path), commonDir, ref, author),
 
-    changes: (from, to) => changes(objects, from, to),
+    changes: facts.changes,
     diff: (from, to, bytesMax) => diff(objects, from, to, bytesMax),
     diffstat: (from, to) => shortstat(objects, from, to),
     files: facts.files,

@@ -2,9 +2,10 @@
 // own when a link, a file or a directory has taken another's place.
 import { chmod } from "node:fs/promises";
 import { systemCode } from "../lib/errors.ts";
-import type { IndexEntry } from "./checkout.ts";
+import type { IndexEntry } from "./index-file.ts";
 import { longTimeoutMs, type RunGit } from "./exec.ts";
 import { directoriesOf, lstatOrNull, realDirectories } from "./files.ts";
+import { changedByStat } from "./changed-files.ts";
 import { decodeName, joinNames, pathOf, splitNames } from "./names.ts";
 import type { Worktree } from "./worktrees.ts";
 
@@ -31,10 +32,14 @@ export interface Unstorable {
   why: string;
 }
 
-export async function differences(at: Worktree, entries: readonly IndexEntry[]): Promise<Differences> {
-  const { git, path } = at;
-  const args = ["ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"];
-  const listed = new Set(splitNames((await git(args, { timeoutMs: longTimeoutMs })).stdout));
+/** `allTracked`: nothing but what the index names is in the worktree. */
+export async function differences(
+  at: Worktree,
+  entries: readonly IndexEntry[],
+  allTracked = false,
+): Promise<Differences> {
+  const { path } = at;
+  const listed = (allTracked ? changedByStat(at, entries) : null) ?? (await listedByGit(at));
   const tracked = new Map(entries.map((entry) => [nameOf(entry), entry]));
   const hidden = await hiddenNames(path, entries);
   const found: Differences = { present: new Map(), removed: [...hidden], nested: [], unstorable: [] };
@@ -45,6 +50,11 @@ export async function differences(at: Worktree, entries: readonly IndexEntry[]):
     else await look(path, name, entry, found);
   }
   return found;
+}
+
+async function listedByGit({ git }: Worktree): Promise<Set<string>> {
+  const args = ["ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"];
+  return new Set(splitNames((await git(args, { timeoutMs: longTimeoutMs })).stdout));
 }
 
 /** Tracked names that are reached through a link now, or not at all: git would look behind the link. */

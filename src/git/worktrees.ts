@@ -5,7 +5,9 @@ import { mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promi
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
+import { configurationAt, type KnownConfigurations } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
+import { writesPlainObjects } from "./loose.ts";
 import { gitAt, type Environment, type RunGit } from "./exec.ts";
 import { resetWorktree } from "./checkout.ts";
 import { lstatOrNull, removeTree } from "./files.ts";
@@ -20,6 +22,8 @@ export interface Worktree {
   path: string;
   gitDir: string;
   git: RunGit;
+  /** Where new objects go; null where git has to be asked for each. */
+  looseObjects: string | null;
 }
 
 /** What worktree operations need of their repository. */
@@ -28,6 +32,7 @@ export interface Surroundings {
   commonDir: string;
   /** Git without a worktree. */
   objects: RunGit;
+  configurations: KnownConfigurations;
 }
 
 /** See `Repository.ensureWorktree`. Checks of the file system alone where nothing is broken. */
@@ -114,10 +119,12 @@ export async function findWorktree(at: Surroundings, asked: string): Promise<Ope
   const place = { kind: "worktree", gitDir, workTree: path, ours: true } as const;
   const git = gitAt(at.environment, place);
   const open = async () => {
-    const { settings } = await neutralDrivers(at.environment, git);
-    return { path, gitDir, git: gitAt(at.environment, place, settings) };
+    const configured = await configurationAt({ ...at, git, gitDir }, at.configurations);
+    const { settings } = neutralDrivers(at.environment, configured);
+    const looseObjects = writesPlainObjects(configured) ? join(at.commonDir, "objects") : null;
+    return { path, gitDir, git: gitAt(at.environment, place, settings), looseObjects };
   };
-  return { placed: { path, gitDir, git }, open };
+  return { placed: { path, gitDir, git, looseObjects: null }, open };
 }
 
 /** The git directory that is registered for a worktree's path; null where there is none. */

@@ -14,8 +14,20 @@ export function cachedStatements(db: DatabaseSync): Query {
   };
 }
 
-/** All of `work` or nothing of it. IMMEDIATE: a lock that another process holds is met here, not half-way. */
-export function transaction<T>(db: DatabaseSync, query: Query, work: () => T): T {
+/**
+ * All of `work` or nothing of it. IMMEDIATE: a lock that another process holds is met here, not half-way. What is
+ * not `synced` is on the disk with the next transaction that is: a power cut before may take it, a crash does not.
+ */
+export function transaction<T>(db: DatabaseSync, query: Query, work: () => T, synced: boolean): T {
+  if (!synced) db.exec("PRAGMA synchronous = NORMAL");
+  try {
+    return inTransaction(db, query, work);
+  } finally {
+    if (!synced) db.exec("PRAGMA synchronous = FULL");
+  }
+}
+
+function inTransaction<T>(db: DatabaseSync, query: Query, work: () => T): T {
   query("BEGIN IMMEDIATE").run();
   try {
     const result = work();

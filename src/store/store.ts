@@ -57,7 +57,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     commit: (change) => {
       const write = () => writeChange(query, change, clock.now(), eventsMax);
       killPoint();
-      const events = guarded(() => transaction(db, query, write));
+      const events = guarded(() => transaction(db, query, write, change.synced ?? true));
       killPoint();
       publisher.publish(events);
       return events;

@@ -1,4 +1,4 @@
-// npm run bench [daemon|scale]: what Loopr costs, beside what other programs cost in the same run on the same machine.
+// npm run bench [daemon|scale|iteration]: what Loopr costs, beside what other programs cost in the same run on the same machine.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { withHome, type Home } from "../support/harness.ts";
@@ -7,7 +7,7 @@ import { iterationOverhead } from "./iteration.ts";
 import { print, row, samplesOf, timed, type Row } from "./measure.ts";
 import { settledMemoryMb, startTime, tmux } from "./programs.ts";
 import { firstFrameMs } from "./terminal.ts";
-import { scaleSuite } from "./scale.ts";
+import { overheadSuite, scaleSuite } from "./scale.ts";
 import { Wire } from "./wire.ts";
 
 const build = join(import.meta.dir, "..", "..", "scripts", "build.mjs");
@@ -18,7 +18,7 @@ const warmSamples = 30;
 const pings = 2_000;
 const present = (rows: (Row | null | undefined)[]) => rows.filter((found) => found != null);
 
-const suites: Record<string, () => Promise<void>> = { overview, daemon: daemonSuite, scale: scaleSuite };
+const suites: Record<string, () => Promise<void>> = { overview, daemon: daemonSuite, scale: scaleSuite, iteration: overheadSuite };
 const [name = "overview"] = process.argv.slice(2);
 const suite = suites[name];
 if (!suite) {

@@ -1,5 +1,4 @@
 // The socket's name and its return; what the log keeps to itself.
-// @waits
 import { describe, expect, test } from "bun:test";
 import {
   existsSync,

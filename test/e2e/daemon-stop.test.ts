@@ -1,5 +1,4 @@
 // Stopping: gone means that its lock is free; nobody else is ever signalled; nothing is left behind.
-// @waits
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,4 @@
 // A sample of what test/long/runner-fuzz.test.ts does at length, and a case that it has found.
-// @waits
 import { expect, test } from "bun:test";
 import { seedOfRun } from "../support/fuzz.ts";
 import { handshake, jobOfTalker, playLanes, playRunners } from "../support/runner-fuzz.ts";

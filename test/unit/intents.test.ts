@@ -48,7 +48,6 @@ function engineOn(store: Store): Engine {
     deny: () => [],
     gitConfigs: () => [],
     redact: (_run, text) => text,
-    openSecret: () => 0,
     emit: () => undefined,
     modelOf: () => Promise.resolve(null),
   });

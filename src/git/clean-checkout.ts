@@ -1,0 +1,105 @@
+// The checkout that checks run in: exactly what a tree says, whatever an earlier check did to it.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LooprError } from "../lib/errors.ts";
+import { together } from "../lib/together.ts";
+import { moveHead, newIndex } from "./checkout.ts";
+import { longTimeoutMs } from "./exec.ts";
+import { sweep } from "./files.ts";
+import { indexDigest, submoduleMode } from "./index-file.ts";
+import { differenceOf, modeOf, type Listing } from "./listing.ts";
+import type { Opening, Worktree } from "./worktrees.ts";
+
+/** How a checkout's git directory was left. While it is so, the index says what git itself has written. */
+export interface Settled {
+  tree: string;
+  indexDigest: string;
+  /** The content of HEAD: a commit. */
+  head: string;
+}
+
+export interface CleanCheckout {
+  tree: string;
+  /** Null where a tree alone is checked out. */
+  commit: string | null;
+  listing: Listing;
+}
+
+/** See `Repository.checkoutClean`. Returns how it was left; null where that is nothing to go on from. */
+export async function checkoutClean(
+  opening: Opening,
+  wanted: CleanCheckout,
+  before: (Settled & { listing: Listing }) | null,
+): Promise<Settled | null> {
+  const isDone = before !== null && (await changedOnly(opening, wanted, before));
+  if (!isDone) await fromNothing(opening, wanted);
+  const { gitDir } = opening.placed;
+  const digest = indexDigest(gitDir);
+  const head = await headIn(gitDir);
+  if (digest === null || head === null) return null;
+  return { tree: wanted.tree, indexDigest: digest, head };
+}
+
+/**
+ * From the state in which git left the checkout: what differs from the index by its stat (of which nobody but the
+ * system sets the ctime) or by the wanted tree is written anew. False where it is to be done from nothing.
+ */
+async function changedOnly(
+  opening: Opening,
+  wanted: CleanCheckout,
+  before: Settled & { listing: Listing },
+): Promise<boolean> {
+  const { gitDir, path } = opening.placed;
+  if (indexDigest(gitDir) !== before.indexDigest || (await headIn(gitDir)) !== before.head) return false;
+  // How unchanged files are written out may have changed with them.
+  const changes = differenceOf(before.listing, wanted.listing);
+  if (changes.some(({ name }) => name.endsWith(".gitattributes"))) return false;
+  const [{ git }] = await together(opening.open(), sweep(path, namesOf(wanted.listing), ".git"));
+  const { tree, commit } = wanted;
+  const args =
+    commit === null
+      ? ["read-tree", "--reset", "-u", "--no-recurse-submodules", tree]
+      : ["reset", "--hard", "--quiet", "--no-recurse-submodules", commit];
+  try {
+    await git(args, { timeoutMs: longTimeoutMs });
+    return true;
+  } catch (error) {
+    if (error instanceof LooprError && error.code === "git_failed") return false;
+    throw error;
+  }
+}
+
+/** Nothing that the index remembers of an earlier checkout is believed. */
+async function fromNothing({ placed, open }: Opening, wanted: CleanCheckout): Promise<void> {
+  const { tree, commit, listing } = wanted;
+  // Neither looks at a file of the worktree, so that none needs to know of drivers.
+  const [worktree] = await together(
+    open(),
+    newIndex(placed, tree),
+    commit === null ? Promise.resolve() : moveHead(placed, commit, "check"),
+  );
+  const { git, path }: Worktree = worktree;
+  await sweep(path, namesOf(listing), ".git");
+  // Hashes what is there, so that only files that differ are written anew.
+  await git(["update-index", "-q", "--refresh"], { accept: [1], timeoutMs: longTimeoutMs });
+  await git(["checkout-index", "--all", "--force", "--index", "--quiet"], { timeoutMs: longTimeoutMs });
+  const { stdout } = await git(["diff-files", "-z", "--name-only"], { accept: [1] });
+  if (stdout.length > 0)
+    throw new LooprError(
+      "git_failed",
+      `the checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
+    );
+}
+
+/** Submodules apart: they are not entered, and nothing in them is kept. */
+function namesOf(listing: Listing): Set<string> {
+  const names = new Set<string>();
+  for (const [name, entry] of listing) if (modeOf(entry) !== submoduleMode) names.add(name);
+  return names;
+}
+
+/** Null where HEAD is anything but a commit's id. */
+async function headIn(gitDir: string): Promise<string | null> {
+  const text = await readFile(join(gitDir, "HEAD"), "latin1").catch(() => "");
+  return /^[0-9a-f]{40,64}\n$/.test(text) ? text : null;
+}
