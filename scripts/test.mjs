@@ -1,5 +1,6 @@
 // npm test [-- file or folder …]: builds if needed, runs every test and closes with one line that counts
 // them. Each file is a process of its own, as many at once as there are cores (two at least), long ones first.
+// Files that say `@waits` mostly wait for the program's own deadlines: they go by, one at a time, beside the others.
 //   --long   the tests of test/long instead (npm run test:long)
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -30,9 +31,12 @@ const queue = (
 )
   .flatMap(testFiles)
   .sort((a, b) => weight(b) - weight(a));
+const waiting = queue.filter(waits);
+const working = queue.filter((file) => !waiting.includes(file));
 const total = { passed: 0, failed: 0, skipped: 0 };
 const broken = [];
-await Promise.all(Array.from({ length: atOnce }, work));
+const lanes = [[waiting], ...Array.from({ length: atOnce }, () => [working, waiting])];
+await Promise.all((atOnce > 1 ? lanes : lanes.slice(1)).map(work));
 // What failed beside other tests is run once more, alone: a failure of the machine's load is told apart from
 // a failure of the program, and both are named.
 const unsteady = [];
@@ -69,8 +73,14 @@ function weight(file) {
   return file.startsWith("test/") ? size + 1_000_000 : size;
 }
 
-async function work() {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) await runFile(file);
+function waits(file) {
+  return /^\/\/ @waits\b/m.test(readFileSync(join(root, file), "utf8"));
+}
+
+/** The lane of those that wait ends with them: with others it would be one too many at work. */
+async function work([own, others = []]) {
+  const next = () => own.shift() ?? others.shift();
+  for (let file = next(); file !== undefined; file = next()) await runFile(file);
 }
 
 async function runFile(file, again = false) {

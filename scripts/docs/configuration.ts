@@ -1,6 +1,6 @@
 // docs/configuration.md: every key from its schema, described here.
 import { configKeys, expectation } from "../../src/config/keys.ts";
-import { defaultConfig } from "../../src/domain/config.ts";
+import { daemonSections, defaultConfig } from "../../src/domain/config.ts";
 
 /** One sentence a key. A key without one, and one without a key, fail the generator. */
 const descriptions: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const descriptions: Readonly<Record<string, string>> = {
   "validation.new_tests_must_fail_on_base":
     "Whether new tests have to make the check fail on the code as it was before: a test that passes without the change would not notice its absence. Where the check failed there already, this says nothing.",
   "protected.on_change":
-    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`.",
+    "What happens when the check passes only with changed protected files: `refuse` makes it feedback to the model, `allow` accepts it. `ask`: the loop waits, a person is shown the diff and decides with `loopr approve` or `loopr reject`. The check's own files, CI configuration and `.loopr*` need permission in any case: they are refused, and with `ask` asked about. `loopr resume <id> --may-change FILE` gives it afterwards.",
   "worktree.setup":
     "Run in each fresh worktree and again when a manifest or lock file has changed: installs dependencies.",
   "worktree.copy":
@@ -37,7 +37,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "limits.iterations.phase": "Iterations of a phase loop.",
   "limits.iterations.code": "Iterations of a code loop.",
   "limits.turns": "Model turns of one iteration.",
-  "limits.minutes": "Running minutes of a loop: waiting at the gate, in the queue or paused does not count.",
+  "limits.minutes":
+    "Running minutes of a loop, and by the clock of all that is below it: its children draw on them, and those that run at a time use them up once. Waiting at the gate, in the queue or paused does not count.",
   "limits.usd":
     "Dollars that a loop may cost, with all that is below it: its children draw on them. Null: no bound of its own.",
   "limits.tokens":
@@ -121,7 +122,8 @@ export function configurationPage(): string {
     const allowed = project === null ? "no" : levels[project];
     return `| \`${name}\` | \`${JSON.stringify(value)}\` | ${expectation(schema)} | ${allowed} | ${description} |`;
   });
-  return page.replace("%rows", () => rows.join("\n"));
+  const daemon = [...daemonSections].map((name) => `\`${name}\``).join(", ");
+  return page.replace("%daemon", daemon).replace("%rows", () => rows.join("\n"));
 }
 
 const page = `# Configuration
@@ -135,7 +137,12 @@ Files are YAML. What comes later in this list goes before what comes earlier, ke
 2. your file, \`~/.config/loopr/loopr.yml\` (\`$XDG_CONFIG_HOME/loopr/loopr.yml\`)
 3. the project's file, \`.loopr.yml\` or \`.loopr/loopr.yml\` at the root of your checkout, committed or not
 4. the file named by \`--config\` or \`LOOPR_CONFIG\`
-5. options of the command, such as \`--check\` or \`--budget\`
+5. variables of your environment: \`LOOPR_SCRIPT\`, \`LOOPR_LOG\`, \`ANTHROPIC_BASE_URL\` ([below](#environment))
+6. options of the command, such as \`--check\` or \`--budget\`
+
+The sections %daemon are the daemon's own: it serves all of your commands at once, and reads them from your file
+(and \`LOOPR_LOG\` from its environment) when it starts; \`loopr daemon restart\` makes a change count. In a file named by
+\`--config\` or \`LOOPR_CONFIG\` they do not count: \`loopr config show\` and a warning say so.
 
 A run keeps the configuration that it was created with. An unknown key, a wrong type, a duplicate key, YAML
 that does not parse, or an explicit file that does not exist is an error that names file, line and key.

@@ -43,7 +43,10 @@ const methodTexts: Readonly<Record<MethodName, string>> = {
     "Sends a signal to every loop that one of the selectors means, and to what is below it: `stop` (cancel), `pause`, `resume`, `rebase` (onto the run's branch as it is, at the next safe point), `invalidate` (it runs again; what is below it no longer counts). A selector is an id, `descendants:<id>`, `children:<id>`, `type:<type>` or `status:<status>`, several joined by commas where all have to hold. With `project`, a directory in it, selectors without an id mean loops of that project alone. The answer comes when the signal has been acted on, and names the loops that it did something to; where there are none it is an error. It is stored before it is acted on, and survives the daemon.",
   "loop.delete": "Forgets an ended run. Its branch stays.",
   "loop.events": "The stored events of a loop and its descendants.",
-  "loop.iterations": "Iteration records and evidence of a loop.",
+  "loop.iterations":
+    "Iteration records and evidence of a loop, in pages where they are large: `cursor` is null or absent on the last.",
+  "loop.record":
+    "Everything on record of one iteration: its record and evidence, and its files (prompt, conversation, logs) in pages; a file goes on in the next piece where `more` is true.",
   "loop.diff": "What a loop changed, as a unified diff.",
   "loop.output": "The tail of what an iteration said and ran.",
   "run.export":

@@ -36,22 +36,35 @@ export async function pause(
 export async function resume(
   context: CliContext,
   args: string[],
-  _typed: Typed,
+  typed: Typed,
   ports: CliPorts = createPorts(),
 ): Promise<number> {
-  if (areSelectors(args)) return sendSignal(context, args, { signal: "resume" }, ports);
+  const may = mayChangeOf(typed);
+  if (areSelectors(args)) return sendSignal(context, args, { signal: "resume", ...may }, ports);
   return act(context, args, ports, async (client, resolved) => {
-    const result = await client.call("loop.resume", { id: resolved.loop.id });
+    const result = await client.call("loop.resume", { id: resolved.loop.id, ...may });
     const { loop } = await client.call("loop.get", { id: resolved.loop.id });
     const waiting = waitingText(loop);
     return {
       result,
       says: [
         `Resumed ${named(resolved)}: ${stateName(shownState(loop))}${waiting ? `, ${waiting}` : ""}`,
+        ...(may ? [`  may change now: ${may.may_change.map(plainLine).join(", ")}`] : []),
         `  next: loopr watch ${resolved.short(loop.root_id)}`,
       ],
     };
   });
+}
+
+function mayChangeOf({ mayChange }: Typed): { may_change: string[] } | null {
+  if (!Array.isArray(mayChange)) return null;
+  const globs = mayChange.map((glob) => String(glob).trim());
+  if (globs.every((glob) => glob !== "")) return { may_change: globs };
+  throw new LooprError(
+    "usage",
+    "--may-change takes a file or a glob",
+    "such as: --may-change tests/api_test.py",
+  );
 }
 
 export async function budget(

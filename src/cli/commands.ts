@@ -144,7 +144,7 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
         .command("logs [id]")
         .description("what a loop said and ran; without an id, the daemon's log")
         .option("-f, --follow", "go on as it happens")
-        .option("--iteration <n>", "one iteration"),
+        .option("--iteration <n>", "everything on record of one: prompt, conversation, checks, cost"),
       async () => (await import("./logs.ts")).logs,
     ),
   export: ({ program, does }) =>
@@ -254,7 +254,10 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   resume: ({ program, does }) =>
     does(
-      program.command("resume <selectors...>").description("resume paused, stalled or failed loops"),
+      program
+        .command("resume <selectors...>")
+        .description("resume paused, stalled or failed loops")
+        .option("--may-change <glob>", "protected files that they may change; may be given again", collect),
       async () => (await act()).resume,
     ),
   budget: ({ program, does }) =>

@@ -1,5 +1,6 @@
 // How the command line writes states, times, money and lines.
 import { isTerminal } from "../lib/stdio.ts";
+import { hasFailedBelow } from "../domain/failure-below.ts";
 import type { Loop, LoopStatus, RunState } from "../domain/loop.ts";
 import { cutColumns, plainLine } from "../lib/plain.ts";
 import type { CliContext } from "./context.ts";
@@ -35,8 +36,8 @@ export function paint(style: Pick<Style, "colour">, how: Paint, text: string): s
 export type ShownState = LoopStatus | RunState;
 
 /** Commands on a root act on its run, so that is the state it is shown with. */
-export function shownState(loop: Pick<Loop, "status" | "run_state">): ShownState {
-  return loop.run_state ?? loop.status;
+export function shownState(loop: Pick<Loop, "status" | "run_state" | "failure">): ShownState {
+  return loop.run_state ?? (hasFailedBelow(loop) ? "failed" : loop.status);
 }
 
 /** Shape first, colour second: readable without the colour. */

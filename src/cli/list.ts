@@ -4,7 +4,7 @@ import { loopStatuses, loopTypes, runStates } from "../domain/loop-states.ts";
 import type { Loop } from "../domain/loop.ts";
 import { RpcError } from "../protocol/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
-import { styleOf } from "./format.ts";
+import { shownState, styleOf } from "./format.ts";
 import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { shortener } from "./resolve.ts";
@@ -24,6 +24,7 @@ export async function list(
     const here = typed["allProjects"] === true ? Promise.resolve(null) : loopsHere(client, context.cwd);
     const [all, ofProject] = await Promise.all([everything, here]);
     const loops = ofProject ?? all;
+    await requireType(typed["type"], all, context);
     const found = loops.filter(matches);
     if (context.json) {
       context.print({ loops: found });
@@ -64,12 +65,20 @@ function filterOf(typed: Record<string, unknown>): (loop: Loop) => boolean {
   if (typeof status === "string" && !states.includes(status)) {
     throw usage(`there is no status '${status}'`, `one of ${states.join(", ")}`);
   }
-  if (typeof type === "string" && !loopTypes.some((known) => known === type)) {
-    throw usage(`there is no type '${type}'`, `one of ${loopTypes.join(", ")}`);
-  }
   return (loop) =>
-    (status === undefined || loop.status === status || loop.run_state === status) &&
-    (type === undefined || loop.loop_type === type);
+    (status === undefined || loop.status === status || shownState(loop) === status) &&
+    (type === undefined || loop.loop_type === type || loop.type_name === type);
+}
+
+/** Throws `usage` for a word that is no type: neither built in, nor of any loop, nor defined here. */
+async function requireType(type: unknown, all: readonly Loop[], context: CliContext): Promise<void> {
+  const known = new Set<string>([...loopTypes, ...all.flatMap(({ type_name }) => type_name ?? [])]);
+  if (typeof type !== "string" || known.has(type)) return;
+  // Reading the configuration takes a while: only for a type that no loop has had.
+  const { typesHere } = await import("./types-here.ts");
+  for (const name of Object.keys((await typesHere(context)).types)) known.add(name);
+  if (known.has(type)) return;
+  throw usage(`there is no type '${type}'`, `one of ${[...known].join(", ")}`);
 }
 
 function withAncestors(found: readonly Loop[], loops: readonly Loop[]): Loop[] {

@@ -11,10 +11,10 @@ describe("logs of a loop", () => {
     const daemon = new FakeDaemon(makeLoop());
     daemon.answers["loop.output"] = () => ({ output: "one\x1b[2J\ntwo\n", truncated: true });
     const context = testContext();
-    expect(await logs(context, ["a1b2"], { iteration: "2" }, testPorts(daemon))).toBe(0);
+    expect(await logs(context, ["a1b2"], {}, testPorts(daemon))).toBe(0);
     expect(context.out).toEqual(["one\ntwo"]);
     expect(context.notes.join()).toContain("only the end");
-    expect(daemon.called("loop.output")).toEqual([{ id: rootId, iteration: 2 }]);
+    expect(daemon.called("loop.output")).toEqual([{ id: rootId }]);
   });
 
   test("nothing said yet", async () => {

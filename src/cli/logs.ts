@@ -7,6 +7,7 @@ import { Follow } from "./follow.ts";
 import { paint, styleOf, type Style } from "./format.ts";
 import type { KnownEvent } from "./known-event.ts";
 import { iterationOf } from "./iteration-option.ts";
+import { iterationDocument, iterationView, readIteration } from "./iteration-view.ts";
 import { usage } from "./usage.ts";
 import { exitCodeOfRun, hasEnded } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
@@ -26,29 +27,30 @@ export async function logs(
   if (iteration !== null && (follow || id === undefined)) {
     throw usage(
       follow ? "--iteration and --follow are both given" : "--iteration needs a loop",
-      "loopr logs ID --iteration N shows what was said in one iteration",
+      "loopr logs ID --iteration N shows everything on record of one iteration",
     );
   }
   if (id === undefined) return showDaemonLog(context, ports, follow);
   return withSession(context, ports, { reconnect: follow }, async (session) => {
     const style = styleOf(context, ports.env);
     const resolved = await resolveLoop(session.client, id, style);
-    if (!follow) return show(context, session.client, resolved, iteration);
+    if (iteration !== null) {
+      const found = await readIteration(session.client, resolved.loop.id, iteration);
+      if (context.json) context.print(iterationDocument(found));
+      else for (const line of iterationView(found, resolved, style, ports.now())) context.say(line);
+      return exitCodes.done;
+    }
+    if (!follow) return show(context, session.client, resolved);
     session.isStream = true;
     session.comeBack = `loopr logs -f ${resolved.short(resolved.loop.id)}`;
     return followOutput(context, session.client, resolved, style);
   });
 }
 
-async function show(
-  context: CliContext,
-  client: Client,
-  { loop, short }: Resolved,
-  iteration: number | null,
-): Promise<number> {
-  const { output, truncated } = await client.call("loop.output", { id: loop.id, iteration });
+async function show(context: CliContext, client: Client, { loop, short }: Resolved): Promise<number> {
+  const { output, truncated } = await client.call("loop.output", { id: loop.id });
   if (context.json) {
-    context.print({ id: loop.id, iteration: iteration ?? loop.iteration, output, truncated });
+    context.print({ id: loop.id, iteration: loop.iteration, output, truncated });
     return exitCodes.done;
   }
   if (truncated) context.note("(only the end of a longer output)");

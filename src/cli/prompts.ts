@@ -1,16 +1,14 @@
 // loopr prompts: which templates of prompts count here, and the built-in ones to start from.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { loadConfig } from "../config/load.ts";
-import { loadTypes } from "../config/types.ts";
 import { builtInPrompts } from "../domain/built-in-prompts.ts";
 import { loopTypes } from "../domain/loop-states.ts";
 import type { LoopType } from "../domain/loop.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
-import { defaultDataDir, userConfigPath } from "../lib/paths.ts";
+import { userConfigPath } from "../lib/paths.ts";
 import { exitCodes, type CliContext } from "./context.ts";
+import { typesHere } from "./types-here.ts";
 import { usage } from "./usage.ts";
-import { openProject } from "./project.ts";
 
 type Typed = Record<string, unknown>;
 
@@ -44,17 +42,7 @@ export function promptsExport(context: CliContext, args: string[], typed: Typed)
 
 /** Every type of loop that there is here, with the template that counts for it. */
 export async function promptsList(context: CliContext): Promise<number> {
-  const place = await projectOf(context);
-  const places = { env: process.env, projectRoot: place?.root ?? null };
-  const { config } = loadConfig({
-    ...places,
-    // The project's configuration chooses no template, and may not be trusted yet.
-    projectRoot: null,
-    projectHash: "",
-    dataDir: defaultDataDir(),
-    explicit: context.config,
-  });
-  const { types, warnings } = loadTypes(config, places);
+  const { types, warnings } = await typesHere(context);
   const rows = Object.values(types).map(({ name, loop_type, prompt, description }) => ({
     type: name,
     loop_type,
@@ -69,15 +57,6 @@ export async function promptsList(context: CliContext): Promise<number> {
     context.say(`${`${type}${variant}`.padEnd(width + 8)}  ${source}`);
   }
   return exitCodes.done;
-}
-
-async function projectOf(context: CliContext): Promise<{ root: string } | null> {
-  try {
-    return await openProject(context.cwd);
-  } catch (error) {
-    if (error instanceof LooprError && error.code === "not_a_repository") return null;
-    throw error;
-  }
 }
 
 function knownType(name: string): LoopType {

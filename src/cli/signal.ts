@@ -26,10 +26,10 @@ export function areSelectors(args: readonly string[]): boolean {
 export async function sendSignal(
   context: CliContext,
   args: readonly string[],
-  options: { signal: Signal; feedback?: string },
+  options: { signal: Signal; feedback?: string; may_change?: string[] },
   ports: CliPorts,
 ): Promise<number> {
-  const { signal, feedback } = options;
+  const { signal, feedback, may_change } = options;
   return withSession(context, ports, {}, async ({ client }) => {
     const selectors: string[] = [];
     for (const arg of args) selectors.push(await completed(client, arg, context, ports));
@@ -39,6 +39,7 @@ export async function sendSignal(
       selectors,
       project,
       ...(feedback && { feedback }),
+      ...(may_change && { may_change }),
     });
     if (context.json) {
       context.print(result);

@@ -2,13 +2,12 @@
 import type { Client } from "../client/types.ts";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
-import { judgeWord, typeNameOf } from "../domain/loop-states.ts";
+import { typeNameOf } from "../domain/loop-states.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { boundLines } from "./bounds.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import {
   age,
-  duration,
   head,
   icon,
   indent,
@@ -20,15 +19,14 @@ import {
   styleOf,
   titleOf,
   versionText,
-  type Paint,
   type Style,
 } from "./format.ts";
+import { evidenceLines, iterationLine, judgeLine } from "./iteration-lines.ts";
 import { count, failureLines, waitingText } from "./narrate.ts";
 import { hasEnded } from "./outcome.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 import { resolveLoop } from "./resolve.ts";
 import { withSession } from "./session.ts";
-import { checkLine } from "./summary.ts";
 import { costWithDescendants, treeLines } from "./tree.ts";
 
 const feedbackLinesMax = 12;
@@ -54,7 +52,10 @@ export async function status(
     for (const { id } of family) records.push(await recordsOf(client, id));
     const view = { style, short: resolved.short, nowMs: ports.now() };
     const lines = [
-      ...overview(loop, family, records, view, boundLines(loop.bounds ?? [], loop, resolved.short)),
+      ...overview(loop, family, records, view, {
+        bounds: boundLines(loop.bounds ?? [], loop, resolved.short),
+        mayChange: loop.may_change ?? [],
+      }),
       ...(detail ? family.flatMap((one, index) => iterationLines(one, records[index], view)) : []),
       ...(await planLines(client, loop, view)),
     ];
@@ -84,7 +85,7 @@ function overview(
   family: readonly Loop[],
   records: readonly Records[],
   view: View,
-  bounds: readonly string[],
+  { bounds, mayChange }: { bounds: readonly string[]; mayChange: readonly string[] },
 ): string[] {
   const { style, short, nowMs } = view;
   const state = shownState(loop);
@@ -92,6 +93,7 @@ function overview(
   const checks = records.flatMap(({ evidence }) => evidence.flatMap((one) => one.checks));
   const last = loop.context.feedback.at(-1);
   const children = family.slice(1);
+  const may = new Set([...mayChange, ...children.flatMap(({ context }) => context.may_change)]);
   return [
     `${icon(style, state)} ${paint(style, "bold", titleOf(loop))}`,
     field("id", `${short(loop.id)} (${loop.id})`),
@@ -113,6 +115,9 @@ function overview(
     ...(loop.branch ? [field("branch", plainLine(loop.branch))] : []),
     field("project", plainLine(loop.project)),
     ...(loop.validation_command ? [field("check", plainLine(loop.validation_command))] : [noCheck(style)]),
+    ...(may.size > 0
+      ? [field("may change", `${[...may].map(plainLine).join(", ")} (protected otherwise)`)]
+      : []),
     ...(checks.some(({ sandboxed }) => !sandboxed)
       ? [field("sandbox", paint(style, "yellow", "UNSANDBOXED"))]
       : []),
@@ -155,11 +160,11 @@ function iterationLines(loop: Loop, records: Records | undefined, view: View): s
   const checksOf = (chosen: readonly Evidence[]) =>
     chosen.flatMap((evidence) => {
       shown.add(evidence);
-      return evidenceLines(evidence, view);
+      return evidenceLines(evidence, style, short);
     });
   lines.push(...checksOf(records.evidence.filter(({ stage }) => stage === "baseline")));
   for (const record of records.iteration_records) {
-    lines.push(iterationLine(record, style, endMs));
+    lines.push(iterationLine(record, style, endMs, short));
     if (record.feedback && record.outcome !== "passed") lines.push(feedback(record.feedback));
     for (const judgement of record.judgements ?? []) lines.push(judgeLine(judgement, style));
     const own = records.evidence.filter((one) => one.iteration === record.iteration && one.stage !== "final");
@@ -169,58 +174,9 @@ function iterationLines(loop: Loop, records: Records | undefined, view: View): s
   return lines;
 }
 
-function iterationLine(record: IterationRecord, style: Style, endMs: number): string {
-  const looks: Readonly<Record<string, { paint: Paint; text: string }>> = {
-    passed: { paint: "green", text: "passed" },
-    failed: { paint: "red", text: "did not pass" },
-    error: { paint: "red", text: "ended with an error" },
-    interrupted: { paint: "yellow", text: "was interrupted" },
-  };
-  const look = looks[record.outcome ?? ""] ?? { paint: "blue" as const, text: "is running" };
-  const pass = record.pass ? `${plainLine(record.pass)} ` : "";
-  const layer = record.layer && record.outcome !== "passed" ? ` (${plainLine(record.layer)})` : "";
-  const facts = [
-    duration((record.ended_at ?? endMs) - record.started_at),
-    count(record.turns, "turn"),
-    count(record.tool_calls, "tool call"),
-    money(record.cost_usd),
-    ...(record.model_retries ? [`${record.model_retries} model retries`] : []),
-    ...(record.commit ? [`commit ${shortCommit(record.commit)}`] : []),
-    ...(record.pruned_at ? ["its record was removed"] : []),
-    ...(record.diffstat ? [plainLine(record.diffstat)] : []),
-  ];
-  return `  ${record.iteration}. ${pass}${paint(style, look.paint, look.text)}${layer}: ${facts.join(", ")}`;
-}
-
-/** Where it did not pass in the way of a gate, its reasons are the feedback above already. */
-function judgeLine(judgement: NonNullable<IterationRecord["judgements"]>[number], style: Style): string {
-  const { pass, mode, model, error, reasons, cost_usd } = judgement;
-  const mark = icon(style, pass === true ? "complete" : "failed");
-  const why = error ?? (pass === false && mode === "gate" ? "" : reasons.join("; "));
-  const how = `${mode === "shadow" ? ", in shadow" : ""}, ${money(cost_usd)}`;
-  return `     ${mark} judge ${plainLine(model)} ${judgeWord(pass)}${how}${why ? `: ${plainLine(why)}` : ""}`;
-}
-
 function typeOfLoop(loop: Loop): string {
   const name = typeNameOf(loop);
   return name === loop.loop_type ? name : `${name} (${loop.loop_type})`;
-}
-
-function evidenceLines(evidence: Evidence, { style, short }: View): string[] {
-  const { loop_id, iteration, stage, checks, protected_changed, reused } = evidence;
-  if (reused) {
-    const of = `the tree of iteration ${iteration}, whose check is not run again`;
-    return [`     ${icon(style, "complete")} ${short(loop_id)} ${stage}: ${of}`];
-  }
-  return [
-    ...checks.map(
-      (check) =>
-        `     ${checkLine(style, short(loop_id), { ...check, loop_id, iteration, stage })}, tree ${shortCommit(check.tree)}`,
-    ),
-    ...(protected_changed.length
-      ? [`     protected files changed: ${protected_changed.map(plainLine).join(", ")}`]
-      : []),
-  ];
 }
 
 /** The plan itself while it waits: whoever decides has to see it. */

@@ -8,8 +8,12 @@ import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import type { Connection } from "./connection.ts";
 import { credentialsFrom } from "./credentials.ts";
 import { establish, type Established, type EstablishOptions } from "./establish.ts";
+import { joined } from "./pages.ts";
 import type { Client, ConnectionState, ConnectOptions } from "./types.ts";
 import { establishNewest } from "./upgrade.ts";
+
+/** Those whose answers come in pages that belong together; an export is written page by page. */
+const pagedMethods: ReadonlySet<MethodName> = new Set(["loop.list", "loop.iterations", "loop.record"]);
 
 /** A daemon answers everything but chat within 30 s. */
 const callTimeoutMs = 60_000;
@@ -73,6 +77,16 @@ class ReconnectingClient implements Client {
     method: M,
     params: Params<M>,
     options: { timeoutMs?: number } = {},
+  ): Promise<Result<M>> {
+    const first = await this.#ask(method, params, options);
+    if (!pagedMethods.has(method)) return first;
+    return joined(first, (cursor) => this.#ask(method, { ...params, cursor }, options));
+  }
+
+  async #ask<M extends MethodName>(
+    method: M,
+    params: Params<M>,
+    options: { timeoutMs?: number },
   ): Promise<Result<M>> {
     const timeoutMs = options.timeoutMs ?? (method === "chat.send" ? null : callTimeoutMs);
     for (;;) {

@@ -1,4 +1,5 @@
 // How long a client tries to get a daemon, with a program in the daemon's place that does as the test says.
+// @waits
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

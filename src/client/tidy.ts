@@ -1,6 +1,7 @@
 // After a stop by force: what the daemon could not take away itself.
 import { closeSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemCode } from "../lib/errors.ts";
 import { tryLockFile } from "../lib/file-lock.ts";
 import { fallbackSocketPath } from "../lib/paths.ts";
@@ -10,14 +11,17 @@ import { ask, handshakeMs } from "./ask.ts";
 import { lockPathIn, type ProcessRef } from "./holder.ts";
 import { readIdentity } from "./identity.ts";
 
+/** A process counts as dead from its main thread's end on; the kernel closes its files with the last thread. */
+const lockFreeMs = 2_000;
+const pollMs = 10;
+
 /**
  * Removes the files of a daemon that is known to be dead, with its lock held: a successor's are not touched.
  * They would tell of a crash, where somebody wanted it to end. What cannot be removed stays, and says so itself.
  */
 export async function tidyAfter(dataDir: string, dead: ProcessRef): Promise<void> {
-  if (!isNamed(dataDir, dead)) return;
   try {
-    const lock = tryLockFile(lockPathIn(dataDir));
+    const lock = await lockAfter(dataDir, dead);
     if (lock === null) return;
     try {
       const identity = isNamed(dataDir, dead) ? readIdentity(dataDir) : null;
@@ -32,6 +36,15 @@ export async function tidyAfter(dataDir: string, dead: ProcessRef): Promise<void
   } catch (error) {
     if (systemCode(error) === "") throw error;
   }
+}
+
+/** Null where the files are no longer the dead one's, or another process holds its lock. */
+async function lockAfter(dataDir: string, dead: ProcessRef): Promise<number | null> {
+  for (const deadlineMs = Date.now() + lockFreeMs; isNamed(dataDir, dead); await sleep(pollMs)) {
+    const lock = tryLockFile(lockPathIn(dataDir));
+    if (lock !== null || Date.now() > deadlineMs) return lock;
+  }
+  return null;
 }
 
 function isNamed(dataDir: string, { pid, startTime }: ProcessRef): boolean {

@@ -1,7 +1,7 @@
-// The configuration of a run: defaults < the user's file < the project's < an explicit file < the options.
+// The configuration of a run: defaults < the user's file < the project's < an explicit file < variables < options.
 import { realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
-import { Config, defaultConfig } from "../domain/config.ts";
+import { Config, daemonSections, defaultConfig } from "../domain/config.ts";
 import type { RunOptions } from "../domain/run-options.ts";
 import { LooprError } from "../lib/errors.ts";
 import { userConfigPath } from "../lib/paths.ts";
@@ -76,7 +76,10 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
     const entries = trustedEntries(from, project, loading);
     loading.file("project", project.path, loading.lowered(project.path, entries));
   }
-  if (from.explicit !== null) loading.file("explicit", from.explicit, explicitEntries(from.explicit));
+  if (from.explicit !== null) {
+    const entries = loading.ofRuns(from.explicit, explicitEntries(from.explicit), userFile);
+    loading.file("explicit", from.explicit, entries);
+  }
   for (const [variable, name, value] of variableValues(from.variables ?? {})) {
     loading.variable(variable, name, value);
   }
@@ -165,6 +168,18 @@ class Loading {
     }
     setValue(this.config, name, value);
     this.origins.set(name, { level: "option", file: null, line: null });
+  }
+
+  /** Without what the daemon reads from the user's own file alone: that is told, and does not count. */
+  ofRuns(file: string, entries: readonly Entry[], userFile: string | null): Entry[] {
+    return entries.filter((entry) => {
+      const { key, line } = entry;
+      if (!daemonSections.has(key.name.split(".")[0] ?? "")) return true;
+      const why = `the daemon serves all of your commands, and reads it from ${userFile ?? "your own file"} when it starts`;
+      this.warnings.push(`${file}:${line}: ${key.name} does not count here: ${why}`);
+      this.leaveOut(file, entry, why);
+      return false;
+    });
   }
 
   /** A project's bounds count only where they are lower than what the user has. */

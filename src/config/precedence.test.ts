@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
-import { defaultConfig } from "../domain/config.ts";
+import { daemonSections, defaultConfig } from "../domain/config.ts";
 import { configKeys, type ConfigKey } from "./keys.ts";
 import { getValue, loadConfig, type LoadOptions } from "./load.ts";
 import { readProjectFile } from "./project-file.ts";
@@ -103,7 +103,15 @@ describe("default < user < project < explicit", () => {
         expect(seen()).toEqual([theirs, "project", project]);
       }
       put(explicit, name, named);
-      expect(seen({ explicit })).toEqual([named, "explicit", explicit]);
+      if (!daemonSections.has(name.split(".")[0] ?? "")) {
+        expect(seen({ explicit })).toEqual([named, "explicit", explicit]);
+        return;
+      }
+      // The daemon reads these itself, whoever asks it for something.
+      expect(seen({ explicit })).toEqual([own, "user", user]);
+      const { leftOut, warnings } = loadConfig({ ...at, explicit });
+      expect(leftOut).toMatchObject([{ name, value: named, file: explicit, line: 1 }]);
+      expect(warnings.join()).toContain(`${explicit}:1: ${name} does not count here: the daemon`);
     });
   }
 });
@@ -133,7 +141,8 @@ describe("explicit < environment < option", () => {
     expect(origins.get(name)).toEqual({ level: "environment", file: null, line: null, variable });
     const option = loadConfig({ ...at, explicit, variables, options: { script: "/o.json" } });
     if (name === "llm.script") expect(option.config.llm.script).toBe("/o.json");
-    expect(loadConfig({ ...at, explicit }).origins.get(name)?.level).toBe("explicit");
+    const inFileOnly = loadConfig({ ...at, explicit }).origins.get(name)?.level;
+    expect(inFileOnly).toBe(name === "log.level" ? undefined : "explicit");
   });
 
   test.each([

@@ -1,6 +1,6 @@
 // worktree.copy speaks of what git ignores: a tracked path in it is refused before the run begins.
 import type { LoadedConfig } from "../config/load.ts";
-import { matcher } from "../domain/protected.ts";
+import { matcher } from "../domain/tree-paths.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
 import type { Repository } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";

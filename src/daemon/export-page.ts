@@ -8,14 +8,14 @@ import type { Ledger } from "../engine/ledger.ts";
 import type { Store } from "../engine/ports.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { Params, Result } from "../protocol/methods.ts";
-import { filesAfter } from "./record-files.ts";
+import { filesAfter, type Secrets } from "./record-files.ts";
 
 export interface ExportNeeds {
   ledger: Ledger;
   store: Store;
   /** `projects/<hash>` in the home. */
   projectDir: (hash: string) => string;
-  redact: (text: string) => string;
+  secrets: Secrets;
 }
 
 /** A page is full when its entries pass this. Characters of JSON; a message is one line of at most 1 MiB. */
@@ -54,7 +54,7 @@ export async function exportPage(
   return { entries, cursor: null };
 }
 
-function parseCursor(text: string): Position {
+export function parseCursor(text: string): Position {
   try {
     return Position.parse(JSON.parse(text));
   } catch {
@@ -92,7 +92,7 @@ async function* loopEntries(
     if (after && loop.id < after.loop) continue;
     const last = after?.loop === loop.id ? after : null;
     if (section === "files") {
-      yield* filesAfter(recordsDir, loop.id, last, needs.redact);
+      yield* filesAfter(recordsDir, loop.id, last, needs.secrets);
       continue;
     }
     for (const placed of rowsOf(loop, section, needs.store)) {

@@ -1,6 +1,7 @@
 // The credentials in git's configuration for a run: jobs do not see them, and no text keeps them.
 import { statSync } from "node:fs";
 import { withoutCredentials } from "../domain/git-credentials.ts";
+import { openSecret } from "../domain/open-secret.ts";
 import type { Run } from "../domain/run.ts";
 import { gitConfigs, readConfig } from "../sandbox/git-configs.ts";
 
@@ -31,6 +32,11 @@ export class GitSecrets {
     let clean = text;
     for (const secret of this.#secretsOf(run)) clean = clean.replaceAll(secret, "[credential]");
     return clean;
+  }
+
+  /** See `Parts.openSecret`. */
+  openSecret(run: Run, text: string): number {
+    return openSecret(text, this.#secretsOf(run));
   }
 
   #secretsOf(run: Run): Iterable<string> {

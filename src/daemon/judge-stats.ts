@@ -35,7 +35,9 @@ function judgedOf(loop: Loop, records: readonly IterationRecord[], engine: Engin
   const type = typeNameOf(loop);
   // What was built from it speaks of the work that passed, and of nothing that was sent back before.
   const passed = records.findLast(({ outcome }) => outcome === "passed");
-  return records.flatMap((record) =>
+  // A replay's copies are told of with the loop that they are of.
+  const own = records.filter(({ copied_from }) => copied_from === undefined);
+  return own.flatMap((record) =>
     (record.judgements ?? []).map(({ model, pass, cost_usd }) => ({
       type,
       model,

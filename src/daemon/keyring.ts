@@ -1,6 +1,7 @@
 // The keys that clients have brought, in memory only. A run remembers which of them pays for it by a salted
 // fingerprint, never by the key.
 import { EventEmitter, once } from "node:events";
+import { openSecret } from "../domain/open-secret.ts";
 import type { Run } from "../domain/run.ts";
 import { fingerprint } from "../llm/fingerprint.ts";
 
@@ -56,5 +57,13 @@ export class Keyring {
       if (api_key) clean = clean.replaceAll(api_key, "[key]"); // a server of one's own may want none
     }
     return clean;
+  }
+
+  /** See `Parts.openSecret`. */
+  openSecret(text: string): number {
+    return openSecret(
+      text,
+      [...this.#keys.values()].map(({ api_key }) => api_key),
+    );
   }
 }

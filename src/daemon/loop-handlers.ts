@@ -12,7 +12,8 @@ import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import { createRun, type CreateRunNeeds } from "./create-run.ts";
 import { exportPage } from "./export-page.ts";
 import type { Caller, Handlers } from "./handlers.ts";
-import { diffOf, outputOf } from "./loop-views.ts";
+import { diffOf, outputOf, recordPage, secretsOf } from "./loop-views.ts";
+import { fitting, iterationsPage, loopsPage } from "./pages.ts";
 import { statsOfJudge } from "./judge-stats.ts";
 import { metrics } from "./metrics.ts";
 import { replayRun } from "./replay-run.ts";
@@ -38,12 +39,13 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
   const { ledger } = engine;
   return {
     ...answered({
-      "loop.list": async (params) => ({ loops: await list(needs, params) }),
+      "loop.list": async (params) => loopsPage(await list(needs, params), params.cursor),
       "loop.get": ({ id }) => {
         const loop = ledger.loop(id);
         const { description } = loop.context;
         const bounds = engine.parts.spending.bounds(id);
-        return { loop: { ...loop, description, iterations: loop.iteration, bounds } };
+        const may_change = [...new Set([...ledger.run(loop.root_id).may_change, ...loop.context.may_change])];
+        return { loop: { ...loop, description, iterations: loop.iteration, bounds, may_change } };
       },
       "loop.create_plan": async (params, caller) => {
         const { run, root, bounds } = await createRun(params, caller, needs);
@@ -65,9 +67,9 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         await engine.signals.send("pause", [id]);
         return { paused: true };
       },
-      "loop.resume": async ({ id }, caller) => {
+      "loop.resume": async ({ id, may_change }, caller) => {
         needs.rebindCredentials(ledger.loop(id).root_id, caller);
-        await engine.signals.send("resume", [id]);
+        await engine.signals.send("resume", [id], { mayChange: may_change ?? [] });
         return { resumed: true };
       },
       "loop.budget": ({ id, add_usd, add_tokens, add_minutes, add_iterations }) => {
@@ -92,12 +94,14 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         ledger.loop(id);
         // The oldest of a long life may be gone: what there is still tells how it went on.
         const events = store.events(since ?? 0, { loop_id: id, limit: 1000, evenAfterGap: true }) ?? [];
-        return { events: events.map(({ seq, event, data, at }) => ({ seq, event, data, at })) };
+        return { events: fitting(events.map(({ seq, event, data, at }) => ({ seq, event, data, at }))).page };
       },
-      "loop.iterations": ({ id }) => {
+      "loop.iterations": ({ id, cursor }) => {
         ledger.loop(id);
-        return { iterations: store.iterations(id), evidence: store.evidence(id) };
+        return iterationsPage(store.iterations(id), store.evidence(id), cursor);
       },
+      "loop.record": ({ id, iteration, cursor }) =>
+        recordPage(needs, ledger.loop(id), iteration, cursor ?? null),
       "loop.diff": ({ id, iteration }) => diffOf(needs, ledger.loop(id), iteration ?? null),
       "loop.output": ({ id, iteration }) => outputOf(needs, ledger.loop(id), iteration ?? null),
     }),
@@ -107,7 +111,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
           ledger,
           store,
           projectDir: (hash) => engine.parts.projectDir(hash),
-          redact: (text) => engine.parts.redact(ledger.run(ledger.loop(params.id).root_id), text),
+          secrets: secretsOf(engine.parts, ledger.loop(params.id)),
         }),
       "plan.get_preview": async ({ id }) => (await question(needs, id)) ?? preview(needs, ledger.loop(id)),
       "plan.edit": ({ id, version, plan }) => ({
@@ -125,7 +129,7 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
       "plan.iterate": async ({ id, feedback, approved }) => {
         const { loop_type, status } = ledger.loop(id);
         const again = approved === true && loop_type === "plan" && status === "complete";
-        if (again) await engine.signals.send("invalidate", [id], feedback);
+        if (again) await engine.signals.send("invalidate", [id], { feedback });
         else engine.gate.iterate(id, feedback);
         return { iterated: true, feedback_received: true };
       },
@@ -151,9 +155,8 @@ async function list(needs: LoopHandlerNeeds, params: Params<"loop.list">): Promi
       (loop) =>
         (hash === null || ledger.run(loop.root_id).project.hash === hash) &&
         (!params.status || loop.status === params.status) &&
-        (!params.type || loop.loop_type === params.type),
-    )
-    .sort((a, b) => b.updated_at - a.updated_at);
+        (!params.type || loop.loop_type === params.type || loop.type_name === params.type),
+    );
 }
 
 /** What a code loop asks about, with the diff; null where it asks nothing. */

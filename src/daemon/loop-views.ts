@@ -4,11 +4,13 @@ import { join } from "node:path";
 import type { IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Engine } from "../engine/engine.ts";
-import { interruptedRef, loopRef } from "../engine/parts.ts";
+import { interruptedRef, loopRef, type Parts } from "../engine/parts.ts";
 import type { Store } from "../engine/ports.ts";
 import type { Git, Repository } from "../engine/git-port.ts";
 import { LooprError, systemCode } from "../lib/errors.ts";
 import type { Result } from "../protocol/methods.ts";
+import { parseCursor } from "./export-page.ts";
+import { filesAfter, type Secrets } from "./record-files.ts";
 
 /** JSON may double a text's length, and a message is one line of at most 1 MiB. Bytes. */
 const textBytesMax = 400 * 1024;
@@ -92,14 +94,51 @@ export async function outputOf(
   const records = needs.store.iterations(loop.id);
   const record = iteration === null ? records.at(-1) : iterationIn(records, loop, iteration);
   if (!record) return { output: "", truncated: false };
-  if (record.pruned_at != null) {
-    throw new LooprError(
-      "records_pruned",
-      `the records of ${loop.id} were removed on ${new Date(record.pruned_at).toISOString().slice(0, 10)}`,
-      "records.keep_days and records.max_mb in your configuration say how long they are kept",
-    );
-  }
+  requireKept(loop, record);
   return tail(join(record.directory, "output.log"));
+}
+
+export function secretsOf(parts: Parts, loop: Loop): Secrets {
+  const run = parts.ledger.run(loop.root_id);
+  return {
+    redact: (text) => parts.redact(run, text),
+    openSecret: (text) => parts.openSecret(run, text),
+  };
+}
+
+/** Throws `records_pruned` where the record's files are gone. */
+function requireKept(loop: Loop, { pruned_at }: IterationRecord): void {
+  if (pruned_at == null) return;
+  throw new LooprError(
+    "records_pruned",
+    `the records of ${loop.id} were removed on ${new Date(pruned_at).toISOString().slice(0, 10)}`,
+    "records.keep_days and records.max_mb in your configuration say how long they are kept",
+  );
+}
+
+/** Everything on record of one iteration, its files in pieces. */
+export async function recordPage(
+  { engine, store }: Needs,
+  loop: Loop,
+  iteration: number,
+  cursor: string | null,
+): Promise<Result<"loop.record">> {
+  const record = iterationIn(store.iterations(loop.id), loop, iteration);
+  requireKept(loop, record);
+  const { hash } = engine.ledger.run(loop.root_id).project;
+  const begun = cursor === null ? null : parseCursor(cursor);
+  const after = begun ?? { section: "files", loop: loop.id, n: iteration, name: "", offset: 0 };
+  const evidence = begun === null ? store.evidence(loop.id).filter((one) => one.iteration === iteration) : [];
+  const files: Result<"loop.record">["files"] = [];
+  let bytes = 0;
+  const recordsDir = join(engine.parts.projectDir(hash), "records");
+  for await (const { entry, at } of filesAfter(recordsDir, loop.id, after, secretsOf(engine.parts, loop))) {
+    if (entry.section !== "files" || at.n !== iteration) break;
+    files.push(entry.value);
+    bytes += Buffer.byteLength(JSON.stringify(entry.value));
+    if (bytes >= textBytesMax) return { record, evidence, files, cursor: JSON.stringify(at) };
+  }
+  return { record, evidence, files, cursor: null };
 }
 
 async function tail(path: string): Promise<Result<"loop.output">> {

@@ -7,12 +7,18 @@ import type { Placed, Position } from "./export-page.ts";
 /** JSON makes up to six characters of a byte, and a message is one line of at most 1 MiB. Bytes. */
 const pieceBytesMax = 96 * 1024;
 
+export interface Secrets {
+  redact: (text: string) => string;
+  /** How much of a text's end may be the beginning of one. */
+  openSecret: (text: string) => number;
+}
+
 /** What comes after `last`, by iteration and name. Text that is not UTF-8 has its broken bytes replaced. */
 export async function* filesAfter(
   recordsDir: string,
   loopId: string,
   last: Position | null,
-  redact: (text: string) => string,
+  secrets: Secrets,
 ): AsyncGenerator<Placed> {
   const directory = join(recordsDir, loopId);
   for (const iteration of await iterationsIn(directory)) {
@@ -22,7 +28,7 @@ export async function* filesAfter(
       if (last && same && name < last.name) continue;
       // A file that was handed out whole is at -1.
       const begun = last && same && name === last.name ? last.offset : 0;
-      yield* piecesOf(join(directory, String(iteration), name), begun, { loopId, iteration, name, redact });
+      yield* piecesOf(join(directory, String(iteration), name), begun, { loopId, iteration, name, secrets });
     }
   }
 }
@@ -31,7 +37,7 @@ interface File {
   loopId: string;
   iteration: number;
   name: string;
-  redact: (text: string) => string;
+  secrets: Secrets;
 }
 
 async function* piecesOf(path: string, begun: number, of: File): AsyncGenerator<Placed> {
@@ -41,8 +47,10 @@ async function* piecesOf(path: string, begun: number, of: File): AsyncGenerator<
     const bytes = buffer.subarray(0, bytesRead);
     const more = bytesRead === pieceBytesMax;
     const length = more ? wholeCharacters(bytes) : bytesRead;
-    const text = of.redact(bytes.subarray(0, length).toString("utf8"));
-    offset = more ? offset + length : -1;
+    const clean = of.secrets.redact(bytes.subarray(0, length).toString("utf8"));
+    // What a secret may begin with comes with the next piece, so that the secret is seen whole.
+    const text = more ? clean.slice(0, clean.length - of.secrets.openSecret(clean)) : clean;
+    offset = more ? offset + length - Buffer.byteLength(clean.slice(text.length)) : -1;
     yield {
       entry: {
         section: "files",

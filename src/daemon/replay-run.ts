@@ -27,13 +27,10 @@ export async function replayRun(
     await repository.updateRef(loopRef(run.id), state.start, null);
   }
   engine.create(run, root, {
-    // They were not paid for by this run.
     iterations: state.records.map((record) => ({
       ...record,
       loop_id: run.id,
-      tokens_in: 0,
-      tokens_out: 0,
-      cost_usd: 0,
+      copied_from: record.copied_from ?? original.id,
     })),
     artifacts: state.artifact ? [{ loop_id: run.id, ...state.artifact }] : [],
   });

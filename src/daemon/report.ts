@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Loop } from "../domain/loop.ts";
-import { Look, reportOf, toldOf, type ReportedRun } from "../domain/report.ts";
+import { costSince, Look, reportOf, toldOf, type ReportedRun } from "../domain/report.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../engine/ports.ts";
 import type { Git } from "../engine/git-port.ts";
@@ -28,24 +28,29 @@ export async function report(params: Params<"report.get">, needs: Needs): Promis
   const until = needs.now();
   // Of several projects, the one that was looked at longest ago says how far back it goes.
   const since = params.since ?? Math.min(...looks.map(({ at }) => at), until);
-  const runs = chosen.map((root) => reported(needs, root, since));
+  const costs =
+    params.since == null ? Object.fromEntries(looks.flatMap((look) => Object.entries(look.costs))) : {};
+  const runs = chosen.map((root) => reported(needs, root, since, costs));
   if (params.since != null) return reportOf(runs, since, until);
   for (const hash of projects) {
     const own = runs.filter(({ id }) => ledger.run(id).project.hash === hash);
-    remember(needs, hash, { at: until, told: toldOf(own) });
+    const paid = Object.fromEntries(own.map(({ id }) => [id, ledger.run(id).cost_usd]));
+    remember(needs, hash, { at: until, told: toldOf(own), costs: paid });
   }
   const told = Object.fromEntries(looks.flatMap((look) => Object.entries(look.told)));
   return reportOf(runs, since, until, told);
 }
 
-function reported({ engine, store }: Needs, root: Loop, since: number): ReportedRun {
+function reported(
+  { engine, store }: Needs,
+  root: Loop,
+  since: number,
+  costsThen: Look["costs"],
+): ReportedRun {
   const { ledger } = engine;
   const run = ledger.run(root.id);
   const loops = ledger.loopsOf(root.id);
   const iterations = loops.flatMap(({ id }) => store.iterations(id));
-  const cost = iterations
-    .filter(({ ended_at }) => ended_at === null || ended_at > since)
-    .reduce((sum, { cost_usd }) => sum + cost_usd, 0);
   const held = loops.find(({ status, failure }) => failure !== null && status === root.run_state);
   const ended = ["merged", "verified"].includes(root.run_state ?? "");
   return {
@@ -60,7 +65,7 @@ function reported({ engine, store }: Needs, root: Loop, since: number): Reported
     waiting_for: root.waiting_for ?? (ended ? null : (held?.waiting_for ?? null)),
     failure: root.failure ?? (ended ? null : (held?.failure ?? null)),
     updated_at: Math.max(...loops.map(({ updated_at }) => updated_at)),
-    cost_usd: cost,
+    cost_usd: costSince(run, iterations, since, costsThen),
   };
 }
 
@@ -72,7 +77,7 @@ function lastLook(needs: Needs, hash: string): Look {
   try {
     return Look.parse(JSON.parse(readFileSync(fileOf(needs, hash), "utf8")));
   } catch {
-    return { at: 0, told: {} }; // the first look, or a file that cannot be read: everything is told
+    return { at: 0, told: {}, costs: {} }; // the first look, or a file that cannot be read: everything is told
   }
 }
 

@@ -94,6 +94,7 @@ export function createServices(options: ServiceOptions): Services {
     deny: (run) => [...new Set(homesOf(run).flatMap((home) => defaultDeny({ home, dataDir })))],
     gitConfigs: (run) => gitSecrets.configsOf(run),
     redact: (run, text) => gitSecrets.redact(run, keyring.redact(text)),
+    openSecret: (run, text) => Math.max(keyring.openSecret(text), gitSecrets.openSecret(run, text)),
     emit: (event, data) => {
       for (const listener of listeners) listener({ event, data });
     },

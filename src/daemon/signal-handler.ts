@@ -22,12 +22,19 @@ export async function signalLoops(
   const { signals, ledger } = needs.engine;
   const hash = params.project ? await projectAround(needs.git, params.project) : null;
   const within = (loop: Loop) => hash === null || ledger.run(loop.root_id).project.hash === hash;
+  if (params.may_change && params.signal !== "resume")
+    throw new RpcError(rpcCodes.invalidParams, "Invalid 'may_change' parameter: it goes with resume alone", {
+      parameter: "may_change",
+    });
   const named = signals.named(params.selectors.map(termsOf), within);
   if (params.signal === "resume")
     for (const rootId of new Set(named.map(({ root_id }) => root_id)))
       needs.rebindCredentials(rootId, caller);
   const ids = named.map(({ id }) => id);
-  const loops = await signals.send(params.signal, ids, params.feedback ?? null);
+  const loops = await signals.send(params.signal, ids, {
+    feedback: params.feedback ?? null,
+    mayChange: params.may_change ?? [],
+  });
   return { signal: params.signal, loops: loops.map(({ id, status }) => ({ id, status })) };
 }
 

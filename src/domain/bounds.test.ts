@@ -12,16 +12,18 @@ const child = (n: number, cost_usd: number, patch = {}) =>
 const spending = (family: Spending["family"], leases: Spending["leases"] = new Map()): Spending => ({
   family,
   minutesOf: () => 3,
+  minutesBelow: ({ id }) => (id === root ? 5 : 0),
   leases,
 });
 
 describe("boundsOf", () => {
-  test("a loop's own bounds, its ancestors' on money and tokens with all below them, and the run's", () => {
+  test("a loop's own bounds, its ancestors' with all below them, and the run's", () => {
     const [a, b] = [child(1, 1.5), child(2, 2, { usd: 3, tokens: 100 })];
     const leases = new Map([[a.id, { usd: 0.25, tokens: 10 }]]);
     expect(boundsOf(b, { ...run, budget_minutes: 60 }, spending([plan, a, b], leases))).toEqual([
-      { owner: b.id, kind: "minutes", limit: 120, used: 3, leased: 0 },
+      { owner: root, kind: "minutes", limit: 120, used: 8, leased: 0 },
       { owner: root, kind: "usd", limit: 5, used: 4.5, leased: 0.25 },
+      { owner: b.id, kind: "minutes", limit: 120, used: 3, leased: 0 },
       { owner: b.id, kind: "usd", limit: 3, used: 2, leased: 0 },
       { owner: b.id, kind: "tokens", limit: 100, used: 0, leased: 0 },
       { owner: null, kind: "usd", limit: 10, used: 4.5, leased: 0.25 },

@@ -1,4 +1,4 @@
-// The bounds of a loop: its own, those of its ancestors, whose money and tokens it draws on, and the run's. What a
+// The bounds of a loop: its own, those of its ancestors, on whose budgets it draws, and the run's. What a
 // model call may use is leased from all of them before it is made, and returned when it ends. Pure.
 import type { Loop } from "./loop.ts";
 import type { Run } from "./run.ts";
@@ -19,7 +19,7 @@ export interface Bound {
   owner: string | null;
   kind: BoundKind;
   limit: number;
-  /** Money and tokens: with everything below the owner. Minutes of a loop: its own running time. */
+  /** With everything below the owner. Minutes are told by the clock, however many run at a time; the run's add up. */
   used: number;
   /** By model calls under way. */
   leased: number;
@@ -28,13 +28,15 @@ export interface Bound {
 export interface Spending {
   /** The whole run's loops. */
   family: readonly Loop[];
-  /** Running time so far, in minutes. */
+  /** The loop's own running time so far, in minutes. */
   minutesOf(loop: Loop): number;
+  /** The time in which anything below the loop was running, in minutes. */
+  minutesBelow(loop: Loop): number;
   /** What model calls under way have leased, by loop. */
   leases: ReadonlyMap<string, Pick<Use, "usd" | "tokens">>;
 }
 
-/** Every bound that counts for the loop: its own, its ancestors' on money and tokens, and the run's. */
+/** Every bound that counts for the loop: its own, its ancestors', and the run's. */
 export function boundsOf(loop: Loop, run: Run, spending: Spending): Bound[] {
   const bounds: Bound[] = [];
   const bound = (owner: string | null, kind: BoundKind, limit: number | null | undefined, within: Loop[]) => {
@@ -43,8 +45,9 @@ export function boundsOf(loop: Loop, run: Run, spending: Spending): Bound[] {
     const leased = kind === "minutes" ? 0 : sum(within, ({ id }) => spending.leases.get(id)?.[kind] ?? 0);
     bounds.push({ owner, kind, limit, used, leased });
   };
-  bound(loop.id, "minutes", loop.budget.minutes, [loop]);
   for (const owner of spending.family.filter(({ id }) => isWithin(loop.id, id))) {
+    const used = spending.minutesOf(owner) + spending.minutesBelow(owner);
+    bounds.push({ owner: owner.id, kind: "minutes", limit: owner.budget.minutes, used, leased: 0 });
     const within = spending.family.filter(({ id }) => isWithin(id, owner.id));
     bound(owner.id, "usd", owner.budget.usd, within);
     bound(owner.id, "tokens", owner.budget.tokens, within);

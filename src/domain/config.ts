@@ -200,6 +200,12 @@ export const projectKeys: ReadonlyMap<string, "free" | "trusted" | "lower"> = ne
   ["env.set", "trusted"],
 ]);
 
+/**
+ * Sections that the daemon reads when it starts, from the file of the person whose daemon it is. It serves all of
+ * their clients at once: neither a project nor the explicit file of one of them can set these.
+ */
+export const daemonSections: ReadonlySet<string> = new Set(["concurrency", "log", "daemon", "records"]);
+
 /** Whether commands may make Unix sockets: the model's, or the project's own (`worktree.setup`, the check). */
 export function mayUseUnixSockets(config: Config, whose: "model" | "project"): boolean {
   const { unix_sockets } = config.sandbox;

@@ -47,6 +47,8 @@ export const Evidence = z.object({
   checks: z.array(CheckResult),
   /** Protected files that the accepted work changed, with permission or by passing both checks. */
   protected_changed: z.array(z.string()),
+  /** Those of them that the plan or the person allowed it to change; absent: none. */
+  permitted: z.optional(z.array(z.string())),
   /** Nothing ran for it: the checks are those of the iteration, which were of this very tree. */
   reused: z._default(z.boolean(), false),
   at: z.number(),
@@ -81,6 +83,8 @@ export const IterationRecord = z.object({
   judgements: z.optional(z.array(Judgement)),
   /** What the person decided about it at the gate. */
   decision: z.optional(z.enum(["approved", "rejected", "sent_back"])),
+  /** Of a replay: the loop whose iteration it was, and which has paid for it. */
+  copied_from: z.optional(z.string()),
   /** When the directory was removed (`records` in the configuration); null or absent while it is there. */
   pruned_at: z.optional(z.nullable(z.number())),
   /** Directory with prompt.md, conversation.jsonl and validation.log. */

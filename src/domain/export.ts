@@ -32,7 +32,8 @@ const ExportedArtifact = z.extend(ArtifactVersion, { loop_id: z.string() });
 const fileOf = { loop_id: z.string(), iteration: z.number(), name: z.string() };
 
 /** `more`: the text goes on in the next entry. */
-const FilePiece = z.object({ ...fileOf, text: z.string(), more: z.boolean() });
+export const FilePiece = z.object({ ...fileOf, text: z.string(), more: z.boolean() });
+export type FilePiece = z.infer<typeof FilePiece>;
 
 /** A conversation's messages as they were recorded, any other file as its text. */
 const ExportedFile = z.union([

@@ -33,7 +33,15 @@ export const LoopContext = z.object({
   /** Files that the approved plan lets this loop change although they are protected (globs). */
   may_change: z.array(z.string()),
   /** Feedback for the next iteration, oldest first; bounded by the engine. */
-  feedback: z.array(z.object({ iteration: z.number(), layer: z.string(), text: z.string() })),
+  feedback: z.array(
+    z.object({
+      iteration: z.number(),
+      layer: z.string(),
+      text: z.string(),
+      /** The protected files that it was refused for. */
+      files: z.optional(z.array(z.string())),
+    }),
+  ),
   /** For a paused loop: the status that it goes back to. */
   paused_from: z.nullable(LoopStatus),
   /** The protected files whose change a person is asked about; null or absent where none is. */
@@ -46,6 +54,8 @@ export const LoopContext = z.object({
   failures: z.array(z.object({ signature: z.string(), tree: z.string() })),
   /** Running time used, in milliseconds. */
   running_ms: z.number(),
+  /** Time in which anything below it was running, in milliseconds; absent where nothing was. */
+  below_ms: z.optional(z.number()),
   /** Its commits are to be put on the run's branch as it is now, at the next safe point. */
   rebase: z.optional(z.boolean()),
   /** Of a replay: the loop and the iteration that it began before, and what that loop was told of its ancestors. */

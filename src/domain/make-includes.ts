@@ -1,5 +1,5 @@
 // What a Makefile includes: another part of the recipes that a check runs.
-import { joinPath } from "./protected.ts";
+import { joinPath } from "./tree-paths.ts";
 
 const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
 const directive = /^ *(?:-include|sinclude|include)[ \t]+([^#\n]*)/gm;

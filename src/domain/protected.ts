@@ -2,9 +2,10 @@
 //
 // Globs are matched against whole paths from the repository's root, dot files included: `*.snap` means
 // the root's own, `**/*.snap` all. A pattern also covers what lies below it: `tests` means `tests/**` too.
-import picomatch from "picomatch";
+import { checkScripts, recipesOf } from "./check-files.ts";
 import { shadowsModule } from "./steering.ts";
 import { isLikeSource } from "./test-names.ts";
+import { joinPath, matcher } from "./tree-paths.ts";
 
 /** Tests, by the conventions of the common ecosystems. */
 export const protectedDefaults: readonly string[] = [
@@ -70,19 +71,6 @@ const ownConfiguration: readonly string[] = [".loopr.yml", ".loopr.yaml", ".loop
 /** Loopr writes these itself. */
 const ownArtifacts: readonly string[] = [".loopr/plans/**"];
 
-/** What a tool reads its recipes from, in the check's directory, where a command runs that tool. */
-const recipes: readonly (readonly [tool: RegExp, files: readonly string[]])[] = [
-  [/^g?make$/, ["Makefile", "makefile", "GNUmakefile"]],
-  [/^just$/, ["justfile", "Justfile", ".justfile"]],
-  [/^(go-)?task$/, ["Taskfile.{yml,yaml,dist.yml,dist.yaml}", "taskfile.{yml,yaml}"]],
-  [/^(rake|rspec)$/, ["Rakefile", "rakefile", ".rspec"]],
-  [/^tox$/, ["tox.ini", "tox.toml"]],
-  [/^nox$/, ["noxfile.py"]],
-  [/^ctest$/, ["CTestConfig.cmake"]],
-  [/^(\.\/)?(mvnw|gradlew)$/, ["mvnw", "gradlew", ".mvn/**", "gradle/wrapper/**"]],
-  [/^ninja$/, ["build.ninja"]],
-];
-
 export interface ClassifyRequest {
   changes: readonly { status: "added" | "modified" | "deleted"; path: string }[];
   /** Tracked paths at the base commit. */
@@ -95,6 +83,10 @@ export interface ClassifyRequest {
   nested?: readonly string[];
   /** Files that the recipes include (`makeIncludes`), there at the base or not. */
   included?: readonly string[];
+  /** What the check's scripts run and source of the check's own, and why each counts (`followScripts`). */
+  followed?: ReadonlyMap<string, string>;
+  /** What they run that may as well be the product. */
+  unclear?: ReadonlyMap<string, string>;
   /** Where it runs, relative to the checkout's root; "" or "." is the root. */
   checkCwd: string;
   /** `validation.protected`, in place of the defaults for tests. */
@@ -109,9 +101,17 @@ export interface Classes {
   /** Protected at the base and changed or removed, or new and able to steer others. */
   needSecondRun: string[];
   /** The check's own script, CI configuration, Loopr's configuration: not without permission. */
-  forbidden: string[];
+  forbidden: Forbidden[];
   /** Either of those, permitted. */
   allowed: string[];
+  /** Run by the check, and by its place as likely the product: it may change, and is told. */
+  told: string[];
+}
+
+export interface Forbidden {
+  path: string;
+  /** A part of a sentence: `the check runs it`. */
+  why: string;
 }
 
 /** Each changed path is in one class at most; most changes are in none. */
@@ -130,25 +130,35 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
   const scripts = new Set(commands.flatMap((command) => checkScripts(command, request.checkCwd, atBase)));
+  const whyForbidden = (path: string): string | null => {
+    if (isCi(path)) return "it is configuration of CI";
+    if (isOwn(path)) return "it is Loopr's own configuration";
+    if (scripts.has(path)) return "the check runs it";
+    if (!atBase.has(path)) return null;
+    if (isRecipe(path)) return "the check's recipes are in it";
+    if (included.has(path)) return "recipes of the check include it";
+    // A test counts as one: the check runs again with it as it was.
+    return isCalledTest(path) ? null : (request.followed?.get(path) ?? null);
+  };
 
   const importPath = new Set(["", joinPath("", request.checkCwd), ...testDirectories(request)]);
   const directories = directoriesOf(request.baseFiles);
   const shadows = (path: string) => shadowsModule(path, importPath, (name) => directories.has(name));
 
-  const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [] };
+  const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [], told: [] };
   for (const { path } of request.changes) {
     if (isArtifact(path)) continue;
     const existed = atBase.has(path);
-    const forbidden =
-      isCi(path) || isOwn(path) || scripts.has(path) || (existed && (isRecipe(path) || included.has(path)));
+    const why = whyForbidden(path);
     const second =
       isSteering(path) ||
       isRecipe(path) ||
       included.has(path) ||
       (existed ? isTest(path) || isSettings(path) : shadows(path));
-    if (!forbidden && !second) continue;
-    if (mayChange(path)) classes.allowed.push(path);
-    else if (forbidden) classes.forbidden.push(path);
+    if (why === null && !second) {
+      if (existed && request.configured === null && request.unclear?.has(path)) classes.told.push(path);
+    } else if (mayChange(path)) classes.allowed.push(path);
+    else if (why !== null) classes.forbidden.push({ path, why });
     else classes.needSecondRun.push(path);
   }
   return classes;
@@ -184,93 +194,6 @@ export function newTests(request: Pick<ClassifyRequest, "changes" | "configured"
 export function doubtfulTests(request: Pick<ClassifyRequest, "changes" | "configured">): string[] {
   if (request.configured !== null) return [];
   return request.changes.map(({ path }) => path).filter(isLikeSource);
-}
-
-/** The check's own files at the base: scripts that it names, and the recipes of the tools that it runs. */
-export function checkFiles(command: string, checkCwd: string, baseFiles: readonly string[]): string[] {
-  const isRecipe = matcher(recipesOf(command, checkCwd));
-  const scripts = checkScripts(command, checkCwd, new Set(baseFiles));
-  return [...new Set([...scripts, ...baseFiles.filter(isRecipe)])];
-}
-
-const commandStart = /[;&|()]+|\$\(|\b(?:then|do|else|exec|time|sudo|env)\b/;
-const toolName =
-  /^(?:\.\/)?(g?make|just|task|go-task|rake|rspec|tox|nox|ctest|mvnw|gradlew|ninja|npm|npx|pnpm|yarn|bun|bunx|node|jest|vitest|mocha|ava|tap|c8|nyc)$/;
-
-/** The commands of a script or recipe that run a tool with recipes or settings of its own. */
-export function toolCommands(content: string): string[] {
-  return content
-    .replaceAll("\\\n", " ")
-    .split("\n")
-    .filter((line) => !/^\s*#/.test(line))
-    .flatMap((line) => line.split(commandStart))
-    .map((command) => command.trim().replace(/^([@+-]\s*)?(\w+=\S*\s+)*/, ""))
-    .filter((command) => toolName.test(command.split(/\s/)[0]?.split("/").at(-1) ?? ""));
-}
-
-/** Tracked files that a word of the command names: from the check's directory, a `cd`'s, or the root. */
-function checkScripts(command: string, checkCwd: string, atBase: ReadonlySet<string>): string[] {
-  const words = wordsOf(command);
-  const directories = ["", checkCwd];
-  words.forEach((word, at) => {
-    if (words[at - 1] === "cd") directories.push(joinPath(checkCwd, word));
-  });
-  const scripts: string[] = [];
-  for (const word of words)
-    for (const directory of directories) {
-      // `file.py::test_name` and `file.js:12` are ways to name a test inside a file.
-      for (const name of [word, word.split(":")[0] ?? word]) {
-        const path = joinPath(directory, name);
-        if (atBase.has(path)) scripts.push(path);
-      }
-    }
-  return scripts;
-}
-
-function recipesOf(command: string, checkCwd: string): string[] {
-  const words = wordsOf(command);
-  const directories = [
-    checkCwd,
-    ...words.filter((_, at) => /^(cd|-C|--directory)$/.test(words[at - 1] ?? "")),
-  ];
-  return recipes.flatMap(([tool, files]) =>
-    words.some((word) => tool.test(word.split("/").at(-1) ?? word))
-      ? directories.flatMap((directory) => files.map((file) => joinPath(directory, file)))
-      : [],
-  );
-}
-
-/** The words of a shell command, as far as they can be told without running it. */
-function wordsOf(command: string): string[] {
-  const text = command.replaceAll("\\\n", " ");
-  const quoted = [...text.matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? "");
-  const escaped = [...text.matchAll(/(?:[^\s\\;|&()<>]|\\.)*\\ (?:[^\s\\;|&()<>]|\\.)*/g)];
-  const spaced = [...quoted, ...escaped.map(([word]) => word.replace(/\\(.)/g, "$1"))];
-  return [...text.split(/[\s;|&()<>{}"'`=,$]+/), ...spaced].filter((word) => word !== "");
-}
-
-/** `directory/name` without `.` and `..`; a path out of the repository never equals a tracked one. */
-export function joinPath(directory: string, name: string): string {
-  const parts: string[] = [];
-  for (const part of `${directory}/${name}`.split("/")) {
-    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return parts.join("/");
-}
-
-/** Whether a path is one of these globs, names or directories. */
-export function matcher(patterns: readonly string[]): (path: string) => boolean {
-  const cleaned = patterns.map((pattern) => pattern.replace(/^(\.\/)+/, "").replace(/\/+$/, ""));
-  const matches = cleaned.flatMap((pattern) =>
-    pattern === ""
-      ? []
-      : [pattern, `${pattern}/**`].map((glob) => picomatch(glob, { dot: true, nonegate: true })),
-  );
-  // A name with brackets (`[id].test.ts`) is meant as it stands too.
-  return (path) =>
-    cleaned.some((pattern) => path === pattern || (pattern !== "" && path.startsWith(`${pattern}/`))) ||
-    matches.some((match) => match(path));
 }
 
 function anywhere(names: string): string[] {

@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test";
-import { reportOf, type ReportedRun } from "./report.ts";
+import { describe, expect, test } from "bun:test";
+import type { IterationRecord } from "./evidence.ts";
+import { costSince, reportOf, type ReportedRun } from "./report.ts";
 
 const run = (id: string, patch: Partial<ReportedRun>): ReportedRun => ({
   id,
@@ -75,4 +76,44 @@ test("what was told as ended is told again only where it ended otherwise since",
   const told = { a: "merged", b: "waiting" };
   expect(ids(reportOf([run("a", {}), run("b", {})], 50, 200, told).merged)).toEqual(["b"]);
   expect(ids(reportOf([run("a", { undone_commit: "c" })], 50, 200, told).undone)).toEqual(["a"]);
+});
+
+describe("the cost since a look", () => {
+  const iteration = (patch: Partial<IterationRecord>): IterationRecord => ({
+    loop_id: "r",
+    iteration: 1,
+    started_at: 0,
+    ended_at: 50,
+    outcome: "passed",
+    layer: null,
+    feedback: null,
+    commit: null,
+    tree: null,
+    diffstat: null,
+    turns: 1,
+    tool_calls: 0,
+    model_retries: 0,
+    tokens_in: 0,
+    tokens_out: 0,
+    cost_usd: 2,
+    directory: "",
+    ...patch,
+  });
+
+  test("an iteration that spans it counts once in all: what it had cost by then was told", () => {
+    const first = costSince({ id: "r", cost_usd: 3 }, [iteration({ ended_at: null, cost_usd: 0 })], 0, {});
+    const second = costSince({ id: "r", cost_usd: 5 }, [iteration({ cost_usd: 5 })], 40, { r: 3 });
+    expect([first, second]).toEqual([3, 2]);
+  });
+
+  test("without a look: all but what had ended before, its judges included; a replay's copies cost nothing", () => {
+    const judgement = { mode: "gate" as const, model: "m", pass: true, reasons: [], error: null };
+    const judged = { ...judgement, tokens_in: 0, tokens_out: 0, cost_usd: 0.5, at: 0 };
+    const records = [
+      iteration({ judgements: [judged] }),
+      iteration({ copied_from: "other", cost_usd: 7 }),
+      iteration({ ended_at: 150 }),
+    ];
+    expect(costSince({ id: "r", cost_usd: 4.5 }, records, 100, {})).toBe(2);
+  });
 });

@@ -1,6 +1,8 @@
 // What happened in a project since somebody last looked.
 import * as z from "zod/mini";
+import type { IterationRecord } from "./evidence.ts";
 import { Failure, RunState } from "./loop.ts";
+import type { Run } from "./run.ts";
 
 export const ReportedRun = z.object({
   /** The root loop. */
@@ -38,8 +40,12 @@ export const Report = z.object({
 });
 export type Report = z.infer<typeof Report>;
 
-/** The last look at a project: when, and which runs it told as ended, by how they had. */
-export const Look = z.object({ at: z.number(), told: z.record(z.string(), z.string()) });
+/** The last look at a project: when, which runs it told as ended, by how they had, and what each had cost by then. */
+export const Look = z.object({
+  at: z.number(),
+  told: z.record(z.string(), z.string()),
+  costs: z._default(z.record(z.string(), z.number()), {}),
+});
 export type Look = z.infer<typeof Look>;
 
 type Section = "merged" | "undone" | "waiting" | "failed" | "cancelled" | "running";
@@ -63,7 +69,7 @@ export function reportOf(
     failed: [],
     cancelled: [],
     running: [],
-    cost_usd: runs.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
+    cost_usd: total(runs),
     next: null,
   };
   for (const run of runs.toSorted((a, b) => a.updated_at - b.updated_at)) {
@@ -77,6 +83,25 @@ export function reportOf(
 /** What the next look need not be told again. */
 export function toldOf(runs: readonly ReportedRun[]): Look["told"] {
   return Object.fromEntries(runs.map((run) => [run.id, sectionOf(run)]));
+}
+
+/** The cost since a moment: an iteration that was under way then has cost a part of it before. */
+export function costSince(
+  run: Pick<Run, "id" | "cost_usd">,
+  iterations: readonly IterationRecord[],
+  since: number,
+  costsThen: Look["costs"],
+): number {
+  const before =
+    costsThen[run.id] ??
+    iterations
+      .filter((one) => one.copied_from === undefined && one.ended_at !== null && one.ended_at <= since)
+      .reduce((sum, { cost_usd, judgements }) => sum + cost_usd + total(judgements ?? []), 0);
+  return Math.max(0, run.cost_usd - before);
+}
+
+function total(costs: readonly { cost_usd: number }[]): number {
+  return costs.reduce((sum, { cost_usd }) => sum + cost_usd, 0);
 }
 
 function sectionOf(run: ReportedRun): Section {

@@ -30,6 +30,8 @@ export const Intent = z.object({
   loops: z.array(z.string()),
   /** Of a person, for the loop that runs again. */
   feedback: z.nullable(z.string()),
+  /** Globs of protected files that a person lets the resumed loops change; absent where they let none. */
+  may_change: z.optional(z.array(z.string())),
 });
 export type Intent = z.infer<typeof Intent>;
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { matcher, protectedDefaults } from "./protected.ts";
+import { protectedDefaults } from "./protected.ts";
+import { matcher } from "./tree-paths.ts";
 import { isLikeSource, isSourceByContent } from "./test-names.ts";
 
 const isProtected = matcher(protectedDefaults);

@@ -4,7 +4,7 @@ import type { Loop } from "../domain/loop.ts";
 export function askedText(loop: Loop, files: readonly string[]): string {
   return (
     `# May "${loop.title}" change protected files?\n\n` +
-    "The check passes with these files as the loop changed them, and fails with them as they were:\n\n" +
+    "The check passes with these files as the loop changed them. They decide what it looks at:\n\n" +
     files.map((file) => `- ${file}`).join("\n") +
     "\n\nApprove lets the change stand; reject sends it back to the loop as feedback.\n"
   );

@@ -17,7 +17,7 @@ export function describeBounds(loop: Loop, run: Run): string {
   const parts = [
     `${budget.iterations} iterations`,
     `${budget.turns} turns each`,
-    `${budget.minutes} minutes`,
+    `${budget.minutes} minutes${loop.loop_type === "code" ? "" : " with all that is below it"}`,
     ...(budget.usd === null ? [] : [`$${budget.usd} a loop`]),
     ...(budget.tokens === null ? [] : [`${budget.tokens} tokens a loop`]),
     `${run_.join(" and ")} for the run`,

@@ -124,13 +124,7 @@ async function check(
   const { command } = workspace.run.config.validation;
   if (command === null) return null;
   parts.ledger.update(root.id, { progress: "committing the plan: running the check with it" });
-  const journal = openJournal(
-    workspace.recordsDir(root.id, 0),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: root.id, stream, text });
-    },
-  );
+  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   const logPath = `${journal.directory}/artifacts.log`;
   const result = await runCheck(command, {
     workspace,

@@ -25,13 +25,7 @@ export async function checkAll(
   signal: AbortSignal,
 ): Promise<string | null> {
   if (workspace.run.config.validation.command === null) return null;
-  const journal = openJournal(
-    workspace.recordsDir(root.id, 0),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: root.id, stream, text });
-    },
-  );
+  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   for (const step of await stepsOf(parts, root.id, workspace, replayed)) {
     parts.ledger.update(root.id, {
       progress: `the target has moved: running the check on ${step.commit.slice(0, 10)} on top of it`,

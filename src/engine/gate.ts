@@ -176,8 +176,8 @@ export class Gate {
       const why = reason ? `: ${reason}` : "";
       this.iterate(
         id,
-        `A person has refused your changes to ${asked.join(", ")}${why}. The check passes only with them. ` +
-          "Put these files back as they were and make the code pass them.",
+        `A person has refused your changes to ${asked.join(", ")}${why}. ` +
+          "Put these files back as they were and make the code pass the check with them so.",
       );
       return;
     }

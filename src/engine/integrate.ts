@@ -137,6 +137,8 @@ async function validate(
       feedback: "",
       checks: accepted.checks,
       protectedChanged: accepted.protected_changed,
+      permitted: accepted.permitted ?? [],
+      refused: [],
       asks: [],
     };
   } else {
@@ -150,6 +152,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused,
     at: parts.clock.now(),
   };
@@ -164,14 +167,8 @@ async function runJudge(
   squashed: { tip: string; commit: string; tree: string },
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const journal = openJournal(
-    workspace.recordsDir(loop.id, loop.iteration),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: loop.id, stream, text });
-    },
-  );
-  return verdictOn(
+  using journal = openJournal(parts, workspace, { loopId: loop.id, iteration: loop.iteration });
+  return await verdictOn(
     workspace,
     {
       base: squashed.tip,

@@ -15,6 +15,8 @@ export interface IterationEnd {
   feedback: string;
   /** Protected files that a person is asked about. */
   asks?: string[];
+  /** Protected files that it was refused for. */
+  refused?: string[];
   /** The model goes round in circles: another iteration would, too. */
   stuck?: string;
   record: Partial<IterationRecord>;

@@ -29,19 +29,14 @@ export async function iterate(
   context: IterationContext,
 ): Promise<IterationEnd> {
   const loop = parts.ledger.loop(id);
-  const journal = openJournal(
-    workspace.recordsDir(id, loop.iteration),
-    (text) => parts.redact(workspace.run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id, stream, text });
-    },
-  );
-  if (loop.loop_type !== "code") return iterateArtifact(parts, loop, workspace, journal, model, context);
+  using journal = openJournal(parts, workspace, { loopId: id, iteration: loop.iteration });
+  if (loop.loop_type !== "code")
+    return await iterateArtifact(parts, loop, workspace, journal, model, context);
   // A commit of this iteration that the store has missed: the daemon died between commit and verdict. One that
   // begins in the life of this daemon, after another, has none.
   const done = context.afterAnother ? null : await committedAlready(workspace, loop);
   if (done)
-    return validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
+    return await validate(parts, id, workspace, journal, { commit: done, wrote: false, usage: {} }, context);
 
   const failed = await setUpWorktree(parts, loop, workspace, journal, context.signal);
   if (failed) throw failed;
@@ -58,7 +53,9 @@ export async function iterate(
     }),
     workspace.repository.resolve(loopRef(id)),
   );
-  return stuck ?? commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context);
+  return (
+    stuck ?? (await commitAndValidate(parts, loop, workspace, journal, conversation, { usage, tip }, context))
+  );
 }
 
 async function committedAlready(workspace: Workspace, loop: Loop): Promise<CommitResult | null> {
@@ -177,7 +174,8 @@ async function validate(
       typeCommand: typeOf(run, loop).validation_command,
       commit: commit.commit,
       tree: commit.tree,
-      mayChange: loop.context.may_change,
+      // The run's as it is now: a person may have allowed more since this loop began.
+      mayChange: [...loop.context.may_change, ...parts.ledger.run(loop.root_id).may_change],
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
       ignored: commit.ignored ?? [],
       inAlready: await inAlready(parts, loop, workspace, { base, commit, wrote }),
@@ -203,6 +201,7 @@ async function validate(
     verified: verdict.passed && verdict.checks.length > 0,
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
+    ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
     reused: false,
     at: parts.clock.now(),
   };
@@ -212,6 +211,7 @@ async function validate(
     layer: verdict.layer,
     feedback: verdict.feedback,
     asks: verdict.asks,
+    refused: verdict.refused,
     record: {
       ...usage,
       commit: commit.commit,

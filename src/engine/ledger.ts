@@ -1,6 +1,7 @@
 // The loops as the engine sees them, and the single writer of their status. Each change is one store
 // transaction that holds the loop, its root's run_state, and the events that tell of it.
 import { runStateOf, transition, type Effect, type LoopEvent } from "../domain/transition.ts";
+import { toldAbove } from "../domain/failure-below.ts";
 import type { Loop, RunState } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -161,6 +162,10 @@ export class Ledger {
 
     const family = [...this.loopsOf(run.id).filter((loop) => !loops.has(loop.id)), ...loops.values()];
     const root = family.find((loop) => loop.id === run.id);
+    if (stored.parent_id !== null && stored.parent_id !== run.id) {
+      for (const above of toldAbove(stored, new Map(family.map((loop) => [loop.id, loop]))))
+        loops.set(above.id, { ...above, version: above.version + 1, updated_at: now });
+    }
     if (root) {
       const runState = runStateOf(root, family, run);
       if (loops.has(root.id)) loops.set(root.id, { ...root, run_state: runState });

@@ -25,6 +25,8 @@ export interface EngineOptions {
   modelOf(run: Run, signal: AbortSignal): Promise<Model | null>;
   /** Takes secrets of the run out of a text before it is recorded. */
   redact(run: Run, text: string): string;
+  /** How much of a text's end may be the beginning of such a secret, which goes on in the next piece. Characters. */
+  openSecret(run: Run, text: string): number;
   /** `projects/<hash>` in the home. */
   projectDir(hash: string): string;
   /** What no job may read: secrets, and the home of Loopr. */

@@ -35,13 +35,7 @@ export async function prepareRun(
   if (command === null || known) return null;
 
   ledger.update(root.id, { progress: "running the check on the base commit" });
-  const journal = openJournal(
-    workspace.recordsDir(root.id, 0),
-    (text) => parts.redact(run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: root.id, stream, text });
-    },
-  );
+  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   const result = await baselineCheck(command, {
     workspace,
     jobs: parts.jobs,

@@ -1,9 +1,10 @@
 // What a loop may change, on commits of a real repository.
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { gitFixture, type GitFixture } from "../../test/support/git-fixture.ts";
 import { runRecord } from "../../test/support/records.ts";
 import { createGit } from "../git/git.ts";
 import { defaultConfig } from "../domain/config.ts";
+import type { Classes } from "../domain/protected.ts";
 import { classifyWork } from "./protection.ts";
 
 let fixture: GitFixture;
@@ -35,6 +36,8 @@ async function classesOf(
   return classifyWork({ ...request, changes: await repository.changes(head, commit) });
 }
 
+const pathsOf = ({ forbidden }: Classes) => forbidden.map(({ path }) => path);
+
 test("a task may add a dependency", async () => {
   const base = { "package.json": packageJson(), "pyproject.toml": "[project]\ndependencies = []\n" };
   const changes = {
@@ -45,6 +48,7 @@ test("a task may add a dependency", async () => {
     needSecondRun: [],
     forbidden: [],
     allowed: [],
+    told: [],
   });
 });
 
@@ -52,7 +56,7 @@ test("it may not change what the check runs by way of package.json, unless permi
   const base = { "package.json": packageJson(), "scripts/test.mjs": "1", "src/a.js": "1" };
   const changes = { "package.json": packageJson({}, "true"), "scripts/test.mjs": "2", "src/a.js": "2" };
   const refused = await classesOf("CI=1 npm test", base, changes);
-  expect(refused.forbidden).toEqual(["scripts/test.mjs", "package.json (its scripts)"]);
+  expect(pathsOf(refused)).toEqual(["scripts/test.mjs", "package.json"]);
 });
 
 test("permission counts for manifests and scripts", async () => {
@@ -60,7 +64,7 @@ test("permission counts for manifests and scripts", async () => {
   const changes = { "package.json": packageJson({}, "true"), "scripts/test.mjs": "2" };
   const classes = await classesOf("npm test", base, changes, ["package.json", "scripts"]);
   const allowed = ["scripts/test.mjs", "package.json"];
-  expect(classes).toEqual({ needSecondRun: [], forbidden: [], allowed });
+  expect(classes).toEqual({ needSecondRun: [], forbidden: [], allowed, told: [] });
 });
 
 test("settings of a test tool in a manifest need the second run", async () => {
@@ -95,7 +99,55 @@ test("what a Makefile includes is part of it, through further includes, there al
   };
   expect(await classesOf("make test", base, changes)).toEqual({
     needSecondRun: ["local.mk"],
-    forbidden: ["config.mk", "deep/rules.mk"],
+    forbidden: ["config.mk", "deep/rules.mk"].map((path) => ({
+      path,
+      why: "recipes of the check include it",
+    })),
     allowed: [],
+    told: ["app"],
+  });
+});
+
+describe("what the check's scripts run is a part of the check", () => {
+  const base = {
+    "ci/check.sh":
+      'cd "$(dirname "$0")/.."\n. ci/lib.sh\nci/inner.sh && sh greet.sh && [ "$(sh bye.sh)" = bye ]\n',
+    "ci/lib.sh": "true\n",
+    "ci/inner.sh": "for t in test/*_test.sh; do sh $t || exit 1; done\nci/check.sh; make -C sub ready\n",
+    "sub/Makefile": "ready:\n\t./tools/ready.sh\nother:\n\t./tools/other.sh\n",
+    "sub/tools/ready.sh": "true\n",
+    "sub/tools/other.sh": "true\n",
+    "test/greet_test.sh": "sh scripts/product.sh\n",
+    "scripts/product.sh": "true\n",
+    "greet.sh": "true\n",
+    "bye.sh": "echo bye\n",
+    "package.json": packageJson({}, "sh ci/check.sh"),
+  };
+  const changes = Object.fromEntries(Object.entries(base).map(([path, content]) => [path, `${content}#\n`]));
+  test.each(["sh ci/check.sh", "npm test"])(
+    "%s: through scripts and recipes, as they are at the base",
+    async (check) => {
+      const classes = await classesOf(check, base, { ...changes, "package.json": base["package.json"] });
+      const why = Object.fromEntries(classes.forbidden.map((one) => [one.path, one.why]));
+      expect(why).toEqual({
+        "ci/check.sh": "the check runs it",
+        "ci/lib.sh": "ci/check.sh sources it, which the check runs",
+        "ci/inner.sh": "ci/check.sh runs it, which the check runs",
+        "sub/Makefile": "the check's recipes are in it",
+        "sub/tools/ready.sh": "sub/Makefile runs it, which the check runs",
+      });
+      expect(classes.needSecondRun).toEqual(["test/greet_test.sh"]);
+      expect(classes.told).toEqual(["greet.sh"]);
+    },
+  );
+
+  test("permission counts for them, and what the person says is protected is all that is told", async () => {
+    const some = { "ci/lib.sh": "#", "greet.sh": "#" };
+    expect(await classesOf("sh ci/check.sh", base, some, ["ci/lib.sh"])).toEqual({
+      needSecondRun: [],
+      forbidden: [],
+      allowed: ["ci/lib.sh"],
+      told: ["greet.sh"],
+    });
   });
 });

@@ -1,25 +1,17 @@
 // Which of a loop's changes are protected, manifests judged by their content: dependencies may change.
 import { posix } from "node:path";
-import { makeIncludes } from "../domain/make-includes.ts";
 import {
   holdsSettings,
   newPackageSteers,
   onlyDependenciesChanged,
-  packageScripts,
   packageScriptsChanged,
 } from "../domain/manifests.ts";
-import {
-  checkFiles,
-  classifyChanges,
-  doubtfulTests,
-  matcher,
-  newTests,
-  toolCommands,
-  type Classes,
-} from "../domain/protected.ts";
+import { classifyChanges, doubtfulTests, newTests, type Classes } from "../domain/protected.ts";
 import { canSteer } from "../domain/steering.ts";
 import { isSourceByContent } from "../domain/test-names.ts";
+import { matcher } from "../domain/tree-paths.ts";
 import type { Run } from "../domain/run.ts";
+import { followCheck } from "./follow-check.ts";
 import type { FileChange, Repository } from "./git-port.ts";
 
 export interface ProtectionRequest {
@@ -39,9 +31,6 @@ interface Configured {
 
 /** Programs that read package.json when a check runs them. */
 const readsPackageJson = /\b(npm|npx|pnpm|pnpx|yarn|bun|bunx|node|jest|vitest|mocha|ava|tap|c8|nyc)\b/;
-/** The check's scripts are followed this far: a Makefile that runs a script that runs npm. */
-const nestingMax = 3;
-const nestedFilesMax = 20;
 
 export async function classifyWork(request: ProtectionRequest): Promise<Classes> {
   const { repository, run, base, changes } = request;
@@ -50,10 +39,9 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const mayChange = [...request.mayChange, ...run.may_change];
   const permitted = matcher(mayChange);
   const baseFiles = await repository.files(base);
-  const { nested, included } = await nestedCommands(request, command, baseFiles);
-  const commands = [command, ...nested];
-  const manifest = posix.join(run.check_cwd, "package.json");
-  const packageJson = (await repository.read(base, manifest)) ?? "";
+  const cwd = run.check_cwd;
+  const followed = await followCheck({ repository, base, command, cwd, baseFiles, configured });
+  const commands = [command, ...followed.nested];
   // By what they held at the base: that the work cannot change.
   const sources = await sourcesCalledTests({ repository, changes, configured }, base);
   const classes = classifyChanges({
@@ -61,10 +49,12 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     sources,
     baseFiles,
     command,
-    indirect: commands.flatMap((each) => packageScripts(packageJson, each)),
-    nested,
-    included,
-    checkCwd: run.check_cwd,
+    indirect: followed.indirect,
+    nested: followed.nested,
+    included: followed.included,
+    followed: followed.scripts,
+    unclear: followed.unclear,
+    checkCwd: cwd,
     configured,
     mayChange,
   });
@@ -74,8 +64,10 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const added = await addedSteering(request, newTests({ changes, configured }), baseFiles);
   needSecondRun.push(...added.filter((path) => !permitted(path) && !needSecondRun.includes(path)));
   const scripts = commands.some((each) => readsPackageJson.test(each)) ? await changedScripts(request) : [];
-  const refused = scripts.filter((path) => !permitted(path)).map((path) => `${path} (its scripts)`);
+  const why = "its scripts and settings say what the check runs";
+  const refused = scripts.filter((path) => !permitted(path)).map((path) => ({ path, why }));
   return {
+    ...classes,
     needSecondRun,
     forbidden: [...classes.forbidden, ...refused],
     allowed: [...classes.allowed, ...scripts.filter(permitted)],
@@ -95,35 +87,6 @@ export async function sourcesCalledTests(
     if (isSourceByContent((await repository.read(commit, path)) ?? "")) sources.add(path);
   }
   return sources;
-}
-
-/** Commands that the check's scripts and recipes run, and what recipes include, as they are at the base. */
-async function nestedCommands(
-  { repository, run, base }: ProtectionRequest,
-  command: string,
-  baseFiles: readonly string[],
-): Promise<{ nested: string[]; included: string[] }> {
-  const seen = new Set<string>();
-  const found: string[] = [];
-  const included = new Set<string>();
-  let open: string[] = [];
-  let level = [command];
-  for (let depth = 0; depth < nestingMax && level.length + open.length > 0; depth++) {
-    const files = [...open, ...level.flatMap((each) => checkFiles(each, run.check_cwd, baseFiles))];
-    level = [];
-    open = [];
-    for (const file of files) {
-      if (seen.has(file) || seen.size >= nestedFilesMax) continue;
-      seen.add(file);
-      const content = (await repository.read(base, file)) ?? "";
-      level.push(...toolCommands(content));
-      const includes = makeIncludes(file, content, run.check_cwd);
-      for (const path of includes) included.add(path);
-      open.push(...includes.filter((path) => baseFiles.includes(path)));
-    }
-    found.push(...level);
-  }
-  return { nested: found, included: [...included] };
 }
 
 /** New files that can change what the tests do that were there before. */

@@ -31,6 +31,14 @@ const verbs: Readonly<Record<Signal, string>> = {
   invalidate: "run again",
 };
 
+/** What a person says with a signal. */
+export interface Said {
+  /** For the loop that runs again. */
+  feedback?: string | null;
+  /** Globs of protected files that the resumed loops may change from now on. */
+  mayChange?: readonly string[];
+}
+
 export class Signals {
   readonly #core: Core;
 
@@ -60,7 +68,7 @@ export class Signals {
    * Sends a signal to loops and all that is below them. Resolves when it is acted on: what was running has ended
    * with `stop` and `pause`, and what runs again is pending with `invalidate`.
    */
-  async send(signal: Signal, ids: readonly string[], feedback: string | null = null): Promise<Loop[]> {
+  async send(signal: Signal, ids: readonly string[], said: Said = {}): Promise<Loop[]> {
     const { ledger } = this.#core;
     const tree = this.#closure(signal, ids);
     const chosen = tree.filter((loop) => this.#fits(signal, loop));
@@ -68,7 +76,13 @@ export class Signals {
     const byRun = Map.groupBy(chosen, (loop) => loop.root_id);
     const intents = [...byRun].map(([rootId, loops]) => ({
       rootId,
-      intent: { id: crypto.randomUUID(), signal, loops: loops.map(({ id }) => id), feedback },
+      intent: {
+        id: crypto.randomUUID(),
+        signal,
+        loops: loops.map(({ id }) => id),
+        feedback: said.feedback ?? null,
+        ...(said.mayChange?.length && { may_change: [...said.mayChange] }),
+      },
     }));
     ledger.putRuns(
       intents.map(({ rootId, intent }) => {
@@ -152,7 +166,8 @@ export class Signals {
         ledger.update(loop.id, { context: { ...loop.context, rebase: true } });
         continue;
       }
-      const patch = intent.signal === "resume" ? grantAgain(parts, loop.id) : {};
+      const patch =
+        intent.signal === "resume" ? { ...grantAgain(parts, loop.id), ...permission(loop, intent) } : {};
       applied.push(ledger.apply(loop.id, eventOf(intent.signal), { patch }));
     }
     return applied;
@@ -209,6 +224,16 @@ export class Signals {
         this.#core.perform(this.#core.ledger.apply(loop.id, { kind: "resume" }));
     }
   }
+}
+
+/** Those that are made below it later inherit it. */
+function permission(loop: Loop, { may_change }: Intent): Pick<Loop, "context"> | null {
+  if (may_change === undefined) return null;
+  const text = `A person allows you to change these protected files where the task needs it: ${may_change.join(", ")}.`;
+  const { context, iteration } = loop;
+  const known = new Set([...context.may_change, ...may_change]);
+  const feedback = [...context.feedback, { iteration, layer: "person", text }];
+  return { context: { ...context, may_change: [...known], feedback } };
 }
 
 function eventOf(signal: Exclude<Signal, "rebase" | "invalidate">): LoopEvent {

@@ -29,6 +29,8 @@ export class Spending {
   /** Loops whose tasks run: when they began, and how long they had run before. */
   readonly #running = new Map<string, { sinceMs: number; beforeMs: number }>();
   readonly #leases = new Map<string, Pick<Use, "usd" | "tokens">>();
+  /** Loops with others below them that run: how many, since when, and the time of those before. */
+  readonly #above = new Map<string, { count: number; sinceMs: number; beforeMs: number }>();
   #returned = deferred<null>();
 
   constructor(ledger: Ledger, clock: Clock) {
@@ -39,6 +41,16 @@ export class Spending {
   begins(id: string): void {
     const beforeMs = this.#ledger.loop(id).context.running_ms;
     this.#running.set(id, { sinceMs: this.#clock.now(), beforeMs });
+    for (const above of this.#ancestorsOf(id)) {
+      const known = this.#above.get(above.id);
+      if (known) known.count += 1;
+      else
+        this.#above.set(above.id, {
+          count: 1,
+          sinceMs: this.#clock.now(),
+          beforeMs: this.#belowBefore(above),
+        });
+    }
   }
 
   /** Its running time is stored, however it ended. */
@@ -48,6 +60,45 @@ export class Spending {
     const loop = this.#ledger.find(id);
     if (loop && loop.context.running_ms !== running_ms)
       this.#ledger.update(id, { context: { ...loop.context, running_ms } });
+    for (const above of this.#ancestorsOf(id)) this.#endsBelow(above);
+  }
+
+  /** With the last of those below a loop their time is stored. */
+  #endsBelow(above: Loop): void {
+    const known = this.#above.get(above.id);
+    if (known === undefined) return;
+    known.count -= 1;
+    if (known.count > 0) return;
+    const below_ms = this.belowMs(above.id);
+    this.#above.delete(above.id);
+    if (above.context.below_ms !== below_ms)
+      this.#ledger.update(above.id, { context: { ...above.context, below_ms } });
+  }
+
+  /** What a daemon that died has not stored of the time below a loop is told by its children at the least. */
+  #belowBefore({ id, context }: Loop): number {
+    const known = this.#ledger
+      .childrenOf(id)
+      .map((child) => child.context.running_ms + (child.context.below_ms ?? 0));
+    return Math.max(context.below_ms ?? 0, ...known);
+  }
+
+  #ancestorsOf(id: string): Loop[] {
+    const ancestors: Loop[] = [];
+    let parentId = this.#ledger.find(id)?.parent_id ?? null;
+    while (parentId !== null) {
+      const parent = this.#ledger.find(parentId);
+      if (parent !== null) ancestors.push(parent);
+      parentId = parent?.parent_id ?? null;
+    }
+    return ancestors;
+  }
+
+  /** The time in which anything below the loop was running. */
+  belowMs(id: string): number {
+    const known = this.#above.get(id);
+    if (known === undefined) return this.#ledger.find(id)?.context.below_ms ?? 0;
+    return known.beforeMs + this.#clock.now() - known.sinceMs;
   }
 
   runningMs(id: string): number {
@@ -61,6 +112,7 @@ export class Spending {
     return boundsOf(loop, this.#ledger.run(loop.root_id), {
       family: this.#ledger.loopsOf(loop.root_id),
       minutesOf: (one: Loop) => this.runningMs(one.id) / msPerMinute,
+      minutesBelow: (one: Loop) => this.belowMs(one.id) / msPerMinute,
       leases: this.#leases,
     });
   }
@@ -71,7 +123,7 @@ export class Spending {
     const running = Math.max(1, this.#running.size);
     const left = bounds.map((bound) => ({
       bound,
-      // Loops that run at the same time use the run's time up together.
+      // Loops that run at the same time use the run's minutes up together, and a parent's once.
       ms: ((bound.limit - bound.used) * msPerMinute) / (bound.owner === null ? running : 1),
     }));
     return left.toSorted((a, b) => a.ms - b.ms)[0] ?? null;
@@ -110,7 +162,7 @@ export function usedUp(loop: Loop, bound: Bound, needed: number): LooprError {
       ? "the run"
       : owner === loop.id
         ? `${loop.loop_type} "${loop.title}"`
-        : `its parent ${owner}`;
+        : `its parent ${owner}, with all that is below it,`;
   const amount = amountOf(kind, limit);
   const time = kind === "minutes" ? " of running time" : "";
   const short =

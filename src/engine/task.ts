@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { firstSentence } from "../domain/first-sentence.ts";
 import { LooprError } from "../lib/errors.ts";
+import { quote } from "../lib/shell.ts";
 import { boundedModel } from "./bounded-model.ts";
 import { iterate } from "./iteration.ts";
 import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-record.ts";
@@ -194,13 +195,16 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
   const failures = [...loop.context.failures, { signature, tree: end.record.tree ?? "" }].slice(
     -sameFailuresMax,
   );
+  const files = end.refused?.length ? { files: end.refused } : {};
   const patch = {
     progress: `iteration ${iteration} failed: ${firstSentence(feedback)}`,
     context: {
       ...loop.context,
       failures,
       running_ms: parts.spending.runningMs(id),
-      feedback: [...loop.context.feedback, { iteration, layer, text: feedback }].slice(-feedbackKept),
+      feedback: [...loop.context.feedback, { iteration, layer, text: feedback, ...files }].slice(
+        -feedbackKept,
+      ),
     },
   };
   // Together with the record: an iteration that has failed without its feedback would be made in vain.
@@ -215,7 +219,7 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
     message: `no progress: ${sameFailuresMax} iterations ended with the same files and the same failure: ${firstSentence(end.feedback)}`,
     hint:
       layer === "protected"
-        ? protectedHint
+        ? protectedHint(id, end.refused ?? [])
         : `loopr logs ${id} shows what it tried; loopr resume ${id} lets it go on`,
   };
 }
@@ -229,8 +233,10 @@ function circling(loop: Loop, how: string): Failure {
 }
 
 /** What a person can do where files that the check depends on are what the work was refused for. */
-const protectedHint =
-  "where the task has to change these files, start the run again with --may-change FILE (or a glob): what it names may then change, and no longer guards the check";
+function protectedHint(id: string, files: readonly string[]): string {
+  const options = files.map((file) => `--may-change ${quote(file)}`).join(" ");
+  return `where the task has to change these files: loopr resume ${id} ${options || "--may-change FILE"}; what it names may then change, and no longer guards the check`;
+}
 
 function iterationsUsedUp(loop: Loop): Failure {
   const last = loop.context.feedback.at(-1);
@@ -239,7 +245,7 @@ function iterationsUsedUp(loop: Loop): Failure {
     message: `${loop.max_iterations} iterations were not enough${last ? `; the last failed at ${last.layer}: ${firstSentence(last.text)}` : ""}`,
     hint:
       last?.layer === "protected"
-        ? protectedHint
+        ? protectedHint(loop.id, last.files ?? [])
         : `loopr status ${loop.id} -d shows each; loopr resume ${loop.id} grants as many again`,
   };
 }

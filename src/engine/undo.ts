@@ -148,13 +148,7 @@ async function checkUndo(
   const { command } = run.config.validation;
   if (command === null) return null;
   parts.ledger.update(root.id, { progress: `undoing: running the check on ${commit.slice(0, 10)}` });
-  const journal = openJournal(
-    workspace.recordsDir(root.id, 0),
-    (text) => parts.redact(run, text),
-    (stream, text) => {
-      parts.emit("loop.output", { id: root.id, stream, text });
-    },
-  );
+  using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   const result = await runCheck(command, {
     workspace,
     jobs: parts.jobs,

@@ -1,8 +1,9 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
 import type { CheckResult } from "../domain/evidence.ts";
-import { newTests, type Classes } from "../domain/protected.ts";
+import { newTests, type Classes, type Forbidden } from "../domain/protected.ts";
 import type { Run } from "../domain/run.ts";
+import { shownPaths } from "../domain/shown-paths.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
@@ -18,6 +19,10 @@ export interface Verdict {
   feedback: string;
   checks: CheckResult[];
   protectedChanged: string[];
+  /** Those of them that it may change. */
+  permitted: string[];
+  /** Protected files that it is refused for, where they are what it is refused for. */
+  refused: string[];
   /** A person decides about the change of these protected files; empty where nobody is asked. */
   asks: string[];
 }
@@ -56,6 +61,8 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     feedback: "",
     checks: [],
     protectedChanged: [],
+    permitted: [],
+    refused: [],
     asks: [],
   };
   const changes = await repository.changes(work.base, work.commit);
@@ -63,15 +70,10 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     return { ...verdict, feedback: nothingChanged(work) };
   }
   const classes = await classifyWork({ ...work, repository, run: withTypeCommand(run, work), changes });
-  if (classes.forbidden.length > 0) {
-    return {
-      ...verdict,
-      layer: "protected",
-      feedback:
-        `These files decide whether the work is right and must not be changed by it: ${classes.forbidden.join(", ")}. ` +
-        "Put them back as they were and solve the task in other files.",
-    };
-  }
+  const asks = run.config.protected.on_change === "ask";
+  const own = ownFiles(classes);
+  // Whom the person is to decide about has to pass first.
+  if (own !== null && !asks) return { ...verdict, ...own };
   const judging = { workspace, work, checks, changes, classes, verdict };
   const { command } = run.config.validation;
   const layers = command === null ? [] : [candidate, protectedAtBase, newTestsOnBase, ofType];
@@ -79,12 +81,47 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
   }
+  if (own !== null) return { ...verdict, ...own, ...question(classes, []) };
+  if (classes.told.length > 0) workspace.warn(aboutTold(classes.told));
   return {
     ...verdict,
     passed: true,
     layer: "check",
     protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
+    permitted: classes.allowed.toSorted(),
   };
+}
+
+/** The check's own script, CI configuration, Loopr's configuration: never without permission. */
+function ownFiles({ forbidden }: Classes): Refused | null {
+  if (forbidden.length === 0) return null;
+  return {
+    layer: "protected",
+    refused: forbidden.map(({ path }) => path),
+    feedback:
+      `These files decide whether the work is right and must not be changed by it: ${forbidden.map(named).join(", ")}. ` +
+      "Put them back as they were and solve the task in other files.",
+  };
+}
+
+/** `protected.on_change: ask`: what a person is shown, and what has changed where they allow it. */
+function question(
+  { forbidden, allowed }: Classes,
+  paths: readonly string[],
+): Pick<Verdict, "asks" | "protectedChanged" | "permitted"> {
+  const asks = [...forbidden.map(({ path }) => path), ...paths];
+  return { asks, protectedChanged: [...asks, ...allowed].sort(), permitted: allowed.toSorted() };
+}
+
+function named({ path, why }: Forbidden): string {
+  return `${path} (${why})`;
+}
+
+function aboutTold(paths: readonly string[]): string {
+  return (
+    `the run changes ${shownPaths(paths)}, which a script of the check runs and which may as well be the product: ` +
+    "nothing guards it; where it belongs to the check, name it in validation.protected"
+  );
 }
 
 /** What the command of the type runs is protected as the check's own script is. */
@@ -121,7 +158,8 @@ function nothingChanged({ ignored = [], inAlready }: Work): string {
   );
 }
 
-type Refused = Pick<Verdict, "layer" | "feedback"> & Partial<Pick<Verdict, "asks" | "protectedChanged">>;
+type Refused = Pick<Verdict, "layer" | "feedback"> &
+  Partial<Pick<Verdict, "asks" | "refused" | "protectedChanged" | "permitted">>;
 
 /** The check on the work as it was committed. */
 async function candidate(command: string, judging: Judging): Promise<Refused | null> {
@@ -153,10 +191,8 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   if (second.passed || noVerdict || on_change === "allow") return null;
   return {
     layer: "protected",
-    ...(on_change === "ask" && {
-      asks: paths,
-      protectedChanged: [...paths, ...classes.allowed].sort(),
-    }),
+    refused: paths,
+    ...(on_change === "ask" && question(classes, paths)),
     feedback:
       `The check passes only with your changes to existing tests or their configuration, or with new files that can change what other tests do (${paths.join(", ")}). ` +
       "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +

@@ -2,7 +2,7 @@
 import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cannotClone, cloneFile, cloneTree, leaksInto, matchingPaths, type CloneFile } from "../lib/clone.ts";
-import { matcher } from "../domain/protected.ts";
+import { matcher } from "../domain/tree-paths.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -4,9 +4,9 @@ import { PlanArtifact, PlanPreview, PlanSpec } from "../domain/artifacts.ts";
 import { boundKinds } from "../domain/bounds.ts";
 import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
-import { ExportEntry } from "../domain/export.ts";
+import { ExportEntry, FilePiece } from "../domain/export.ts";
 import { JudgeStats } from "../domain/judgement.ts";
-import { Loop, LoopStatus, LoopType } from "../domain/loop.ts";
+import { Loop, LoopStatus } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
 import { signals } from "../domain/signal.ts";
 import { RunCreated, RunOptions } from "../domain/run-options.ts";
@@ -71,8 +71,13 @@ const loopDetail = () =>
       description: z.string(),
       iterations: z.number(),
       bounds: optional(z.array(Bound())),
+      /** Globs of the protected files that it may change. */
+      may_change: optional(z.array(z.string())),
     }),
   });
+
+/** Globs of protected files. */
+const mayChange = () => z.array(z.string().check(z.minLength(1))).check(z.minLength(1));
 
 export const methods = {
   initialize: method(
@@ -127,9 +132,17 @@ export const methods = {
     true,
   ),
   unsubscribe: method(none, () => z.object({ subscribed: z.literal(false) }), true),
+  /** In pages where they are many: the newest first; `cursor` is what the page before has answered. */
   "loop.list": method(
-    () => z.object({ project: optional(z.string()), status: optional(LoopStatus), type: optional(LoopType) }),
-    () => z.object({ loops: z.array(Loop) }),
+    () =>
+      z.object({
+        project: optional(z.string()),
+        status: optional(LoopStatus),
+        /** A built-in type or one of somebody's own. */
+        type: optional(z.string()),
+        cursor: optional(z.string()),
+      }),
+    () => z.object({ loops: z.array(Loop), cursor: optional(z.string()) }),
     true,
   ),
   "loop.get": method(byId, loopDetail, true),
@@ -156,7 +169,10 @@ export const methods = {
   ),
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
-  "loop.resume": method(byId, yes("resumed")),
+  "loop.resume": method(
+    () => z.object({ id: z.string(), may_change: optional(mayChange()) }),
+    yes("resumed"),
+  ),
   "loop.budget": method(
     () =>
       z.object({
@@ -176,6 +192,8 @@ export const methods = {
         selectors: z.array(z.string()).check(z.minLength(1)),
         project: optional(z.string()),
         feedback: optional(z.string()),
+        /** With `resume`. */
+        may_change: optional(mayChange()),
       }),
     () =>
       z.object({ signal: z.enum(signals), loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
@@ -190,8 +208,25 @@ export const methods = {
     true,
   ),
   "loop.iterations": method(
-    byId,
-    () => z.object({ iterations: z.array(IterationRecord), evidence: z.array(Evidence) }),
+    () => z.object({ id: z.string(), cursor: optional(z.string()) }),
+    () =>
+      z.object({
+        iterations: z.array(IterationRecord),
+        evidence: z.array(Evidence),
+        cursor: optional(z.string()),
+      }),
+    true,
+  ),
+  /** One iteration whole: its record, its evidence (on the first page) and the files of its record. */
+  "loop.record": method(
+    () => z.object({ id: z.string(), iteration: z.int(), cursor: optional(z.string()) }),
+    () =>
+      z.object({
+        record: IterationRecord,
+        evidence: z.array(Evidence),
+        files: z.array(FilePiece),
+        cursor: optional(z.string()),
+      }),
     true,
   ),
   "loop.diff": method(

@@ -1,4 +1,5 @@
 // How the interface names things: states, ages, money, what a loop does right now. Pure.
+import { hasFailedBelow } from "../domain/failure-below.ts";
 import type { Loop, LoopStatus, RunState } from "../domain/loop.ts";
 import { hexPart } from "../lib/ids.ts";
 import { cleanLine } from "./text.ts";
@@ -7,8 +8,8 @@ import type { Glyphs, Style } from "./theme.ts";
 export type ShownState = LoopStatus | RunState;
 
 /** Actions on a root act on its run, so the run's state is what it is shown with. */
-export function shownState(loop: Pick<Loop, "status" | "run_state">): ShownState {
-  return loop.run_state ?? loop.status;
+export function shownState(loop: Pick<Loop, "status" | "run_state" | "failure">): ShownState {
+  return loop.run_state ?? (hasFailedBelow(loop) ? "failed" : loop.status);
 }
 
 export type Group = "running" | "pending" | "awaiting" | "done" | "failed" | "paused" | "other";

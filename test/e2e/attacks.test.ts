@@ -242,6 +242,18 @@ const attacks: Attack[] = [
     needs: "make",
   },
   {
+    name: "edits what the check's script sources and runs",
+    files: {
+      ...shell,
+      "ci/check.sh": '. "$(dirname "$0")/lib.sh"\nall\n',
+      "ci/lib.sh": "all() { ci/steps/unit; }\n",
+      "ci/steps/unit": "#!/bin/sh\nsh all.sh\n",
+    },
+    check: "chmod +x ci/steps/*; sh ci/check.sh",
+    does: [write("ci/lib.sh", "all() { true; }\n"), write("ci/steps/unit", "#!/bin/sh\n")],
+    told: /ci\/lib.sh \(ci\/check.sh sources it, .*ci\/steps\/unit \(ci\/lib.sh runs it, which ci\/check.sh sources\)/,
+  },
+  {
     name: "plants sitecustomize.py",
     files: python,
     check: "PYTHONPATH=. python3 -m unittest",

@@ -150,3 +150,36 @@ describe("tokens and minutes", () => {
       });
     });
 });
+
+test("a parent whose child has used up its iterations does not look complete; what resumes the child mends it", async () => {
+  let knows = false;
+  const handler: Handler = ({ turn, tools }) => {
+    if (turn > 0) return [text("Done.")];
+    if (tools.includes("create_plan"))
+      return [
+        tool("create_plan", { title: "P", summary: "s", specs: [{ name: "one", description: "do it" }] }),
+      ];
+    if (tools.includes("create_phase")) return [tool("create_phase", { title: "p", instructions: "do it" })];
+    return [knows ? write : tool("write_file", { path: "greet.sh", content: "echo no\n" })];
+  };
+  await withRuns(handler, async (bed) => {
+    configure(bed, "retries: 0, iterations: { code: 1 }");
+    const levels = ["--levels", "plan,phase,code", "--check", "sh test.sh"];
+    const failed = await bed.loopr(["run", ...levels, "Greet", "--yes", "--json"]);
+    expect(failed.code).toBe(1);
+    expect(json(failed)).toMatchObject({ run_state: "failed", failure: { code: "iterations_used_up" } });
+    const phase = `${String(json(failed)["id"])}-001`;
+    expect(json(await bed.loopr(["status", phase, "--json"]))).toMatchObject({
+      status: "complete", // of its own artifact
+      failure: { code: "child_failed" },
+    });
+    const shown = (await bed.loopr(["status", phase])).stdout;
+    expect(shown).toMatch(/state +failed/);
+    expect(shown).toMatch(/code ".*" below it has failed: 1 iterations were not enough/);
+    expect((await bed.loopr(["list"])).stdout).toMatch(/\.001 +phase +failed/);
+    knows = true;
+    expect(await bed.loopr(["resume", phase])).toMatchObject({ code: 0 });
+    expect(await bed.loopr(["watch", String(json(failed)["id"])])).toMatchObject({ code: 0 });
+    expect(json(await bed.loopr(["status", phase, "--json"]))).toMatchObject({ failure: null });
+  });
+}, 60_000);

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { program, until } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
-import { goodGreet, json, withRuns, type RunBed } from "../support/runs.ts";
+import { goodGreet, json, testKey, withRuns, type RunBed } from "../support/runs.ts";
 
 const unmerged = ["--depth", "code", "--check", "sh test.sh", "--no-merge"];
 
@@ -15,7 +15,7 @@ const secondTry = (): Handler => {
     n += 1;
     if (n === 1)
       return [
-        text("\x1b[31mI try.\x1b[0m\n"),
+        text(`\x1b[31mI try.\x1b[0m\nThe key is ${testKey}, isn't it?\n`),
         tool("write_file", { path: "greet.sh", content: "echo no\n" }),
       ];
     if (n === 3) return [tool("write_file", { path: "greet.sh", content: goodGreet })];
@@ -77,7 +77,7 @@ test(
       });
       expect(applied).toMatchObject({ code: 0, stderr: "" });
 
-      expect((await loopr(["logs", short, "--iteration", "1"])).stdout).toContain("I try.");
+      await showsOneIteration(loopr, short);
       const ended = await loopr(["logs", "-f", short]);
       expect(ended).toMatchObject({ code: 6 }); // verified and not merged
       expect(ended.stdout).toContain("Done.");
@@ -87,6 +87,29 @@ test(
     }),
   60_000,
 );
+
+/** Everything on record of it; the key, which came in pieces, is in none of it. */
+async function showsOneIteration(loopr: RunBed["loopr"], short: string): Promise<void> {
+  const { stdout } = await loopr(["logs", short, "--iteration", "1"]);
+  for (const part of [
+    /1\. did not pass \(check\): .* 2 turns, 1 tool call, .*1 file changed/,
+    /usage +\d+ tokens in, \d+ out, <?\$0\.\d\d\n/,
+    /commit +[0-9a-f]{10}\n +tree +[0-9a-f]{40}\n/,
+    /== prompt ==\n[^]*Greet the world/,
+    /== conversation ==\n[^]*I try\.\n.*The key is \[key\], isn't it\?/,
+    /• write_file\n +path: greet\.sh\n +content: echo no\n +✓\n/,
+    /== validation ==\n.*sh test\.sh ended with exit code 1/,
+    /== validation\.log ==\n +FAIL: greet said no/,
+  ])
+    expect(stdout).toMatch(part);
+  const document = await loopr(["logs", short, "--iteration", "1", "--json"]);
+  const { conversation, record, logs, output } = json(document);
+  expect(conversation).toHaveLength(4);
+  expect(record).toMatchObject({ iteration: 1, outcome: "failed", tool_calls: 1 });
+  expect(logs).toEqual({ "validation.log": "FAIL: greet said no\n" });
+  expect(output).toContain("The key is [key], isn't it?\n• write_file greet.sh");
+  for (const shown of [stdout, document.stdout]) expect(shown).not.toContain(testKey.slice(-8));
+}
 
 test(
   "wrong ids, types and states are clear errors with their exit codes",

@@ -1,4 +1,5 @@
 // What the daemon finds on disk: garbage, other people's things, no room. A clear line, or a start that works.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import {

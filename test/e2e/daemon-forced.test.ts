@@ -1,4 +1,5 @@
 // A daemon that somebody had to end by force, one that never came to be, and one whose socket was taken away.
+// @waits
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

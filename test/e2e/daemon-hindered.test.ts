@@ -1,4 +1,5 @@
 // What stands in a command's way without being the daemon's fault: each command still ends, and says what it is.
+// @waits
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

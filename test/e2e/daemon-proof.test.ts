@@ -1,4 +1,5 @@
 // Who the daemon is, where daemon.json is of no use: shown by other proof, or nobody is signalled.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 // The protocol as any program may use it, well or badly: what is wrong costs a connection, never the daemon.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { readFileSync } from "node:fs";

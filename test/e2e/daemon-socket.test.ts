@@ -1,4 +1,5 @@
 // The socket's name and its return; what the log keeps to itself.
+// @waits
 import { describe, expect, test } from "bun:test";
 import {
   existsSync,

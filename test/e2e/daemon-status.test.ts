@@ -1,4 +1,5 @@
 // `daemon status` in every state that a daemon can be found in: what it says, and its exit code.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

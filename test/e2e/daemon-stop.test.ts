@@ -1,4 +1,5 @@
 // Stopping: gone means that its lock is free; nobody else is ever signalled; nothing is left behind.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

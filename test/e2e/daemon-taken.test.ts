@@ -1,4 +1,5 @@
 // The place of the socket is another's: a listener, a file, a directory. It is named, and left as it was.
+// @waits
 import { describe, expect, test } from "bun:test";
 import {
   existsSync,

@@ -94,7 +94,9 @@ describe("a request that takes its time", () => {
         await home.ok(["daemon", "start"], { env: { PATH: git } });
         const [client, other] = [await wire(socketOf(home)), await wire(socketOf(home))];
         writeFileSync(held, "");
-        // Outside of any repository, which git has to be asked about.
+        // What may be a bare repository is git's to judge.
+        mkdirSync(join(home.root, "objects"));
+        writeFileSync(join(home.root, "HEAD"), "none\n");
         const slow = { method: "loop.list", params: { project: home.root } };
         for (let id = 100; id < 105; id++) client.raw(JSON.stringify({ id, ...slow }) + "\n");
         for (let round = 0; round < 50; round++) {
@@ -108,7 +110,7 @@ describe("a request that takes its time", () => {
         rmSync(held);
         for (let id = 100; id < 105; id++) {
           const { error } = await client.next((message) => message.id === id);
-          expect(error?.data?.["reason"]).toBe("not_a_repository");
+          expect(error?.data?.["reason"]).toBe("repository_unusable");
         }
         await until(async () => (await status(client)).clients === 1, 10_000);
         client.close();

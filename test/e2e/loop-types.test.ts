@@ -61,7 +61,14 @@ describe("a type of the project's own", () => {
         max_iterations: 3,
         iteration: 2,
       });
-      expect((await loopr(["list"])).stdout).toContain("refactor");
+      for (const type of ["refactor", "code"])
+        expect((await loopr(["list", "-t", type])).stdout).toContain("refactor");
+      expect((await loopr(["list", "-t", "plan"])).stdout).toBe("No loop matches.\n");
+      repo.write(".loopr/loops/unused.yml", "extends: code\n");
+      expect((await loopr(["list", "-t", "unused"])).stdout).toBe("No loop matches.\n");
+      const unknown = await loopr(["list", "-t", "refactr"]);
+      expect(unknown.code).toBe(2);
+      expect(unknown.stderr).toContain("one of plan, spec, phase, code, refactor, unused");
       expect((await loopr(["status", id])).stdout).toContain("refactor");
       expect((await loopr(["prompts", "list"])).stdout).toMatch(/refactor \(code\).*refactor\.md/);
     });

@@ -2,7 +2,7 @@
 // as they were pass too. And new tests that have to fail on the code before.
 import { describe, expect, test } from "bun:test";
 import { text, tool, type Handler } from "../support/model-server.ts";
-import { goodGreet, json, withRuns } from "../support/runs.ts";
+import { goodGreet, json, plainPlans, withRuns, writeUserConfig } from "../support/runs.ts";
 
 const files = {
   "hello.sh": '#!/bin/sh\necho "hello"\n',
@@ -90,6 +90,86 @@ describe("a task that has to change existing tests", () => {
         expect(repo.read("hello_test.sh")).toContain("exactly");
       },
       { files },
+    );
+  });
+});
+
+describe("loopr resume --may-change", () => {
+  const own = { ...files, "ci/check.sh": ". ci/lib.sh\nsh all.sh\n", "ci/lib.sh": "set -e\n" };
+  const renames = [
+    tool("run_command", {
+      command: "mv hello.sh greet.sh && sed -i s/hello.sh/greet.sh/ hello_test.sh && echo : >> ci/lib.sh",
+    }),
+  ];
+  const whole = ["run", "--check", "sh ci/check.sh", "--max-iterations", "1", "Rename", "--yes"];
+
+  test("from the refusal, by the command of its hint, to merged; the permission is kept and shown", async () => {
+    const handler: Handler = ({ tools, turn }) => {
+      if (turn > 0) return [text("Done.")];
+      if (!tools.includes("create_plan")) return renames;
+      const spec = { name: "Rename", description: "Rename hello.sh", level: "code" };
+      return [tool("create_plan", { title: "Rename", summary: "Rename it.", specs: [spec] })];
+    };
+    await withRuns(
+      handler,
+      async ({ home, loopr, repo, server }) => {
+        writeUserConfig(home, `${plainPlans}limits: { retries: 0 }\n`);
+        const refused = await loopr(whole);
+        expect(refused.code).toBe(1);
+        expect(`${refused.stdout}${refused.stderr}`).toContain(
+          "ci/check.sh sources it, which the check runs",
+        );
+        const hint = /loopr (resume \S+ --may-change ci\/lib\.sh);/.exec(refused.stderr)?.[1] ?? "";
+        expect(hint).toMatch(/^resume [0-9a-f]{4,}\.001 /);
+
+        const second = await loopr(hint.split(" "));
+        expect(second.stdout).toContain("may change now: ci/lib.sh");
+        await loopr(["watch", hint.split(" ")[1] ?? ""]);
+        // What it was refused for next is named as well: the test that it changes.
+        const status = await loopr(["status", hint.split(" ")[1] ?? ""]);
+        expect(status.stdout).toContain("--may-change hello_test.sh");
+        const third = await loopr([...hint.split(" ").slice(0, 3), "hello_*.sh"]);
+        expect(third).toMatchObject({ code: 0 });
+        const id = (hint.split(" ")[1] ?? "").split(".")[0] ?? "";
+        expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
+
+        expect(repo.read("hello_test.sh")).toContain("greet.sh");
+        const detail = (await loopr(["status", id, "-d"])).stdout;
+        expect(detail).toContain("may change  ci/lib.sh, hello_*.sh");
+        expect(detail).toContain("ci/lib.sh (with permission), hello_test.sh (with permission)");
+        expect(repo.git("notes", "--ref=loopr", "show", "main")).toContain(
+          "Protected-Changed: ci/lib.sh, hello_test.sh",
+        );
+        expect(JSON.stringify(server.requests.at(-1)?.body)).toContain(
+          "Protected files that you may change: ci/lib.sh, hello_*.sh",
+        );
+        const blank = await loopr(["resume", id, "--may-change", " "]);
+        expect(blank).toMatchObject({ code: 2 });
+        expect(await loopr(["resume", id, "--may-change", "x"])).toMatchObject({ code: 1 });
+        expect((await loopr(["status", id])).stdout).not.toContain(", x");
+      },
+      { files: own },
+    );
+  });
+
+  test("on_change: ask asks about the check's own files as well, once the check has passed", async () => {
+    await withRuns(
+      [renames, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const args = ["run", "--depth", "code", "--check", "sh ci/check.sh", "Rename", "--yes", "--json"];
+        const result = await loopr(args);
+        expect(result.code).toBe(6);
+        const id = String(json(result)["id"]);
+        const shown = (await loopr(["status", id])).stdout;
+        expect(shown).toMatch(/- ci\/lib.sh\n.*- hello_test.sh/);
+        expect(shown).toContain("+:");
+        expect(await loopr(["approve", id])).toMatchObject({ code: 0 });
+        expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
+        expect(repo.read("ci/lib.sh")).toBe("set -e\n:\n");
+        const document = json(await loopr(["evidence", id, "--json"]));
+        expect(document["protected_changed"]).toEqual(["ci/lib.sh", "hello_test.sh"]);
+      },
+      { files: { ...own, ".loopr.yml": "protected: { on_change: ask }\n" } },
     );
   });
 });

@@ -54,6 +54,13 @@ test("a code loop from its second iteration: same tree, feedback and context, an
     );
     const shown = (await loopr(["status", other, "-d"])).stdout;
     expect(shown).toMatch(/replay +of \w+\.001 from iteration 2/);
+    // What was before is shown with what it had cost, and this run has not paid for it.
+    expect(shown).toMatch(/1\. did not pass .*, <?\$0\.\d*[1-9]\d*, paid for by \w+\.001,/);
+    const [copied, own] = json(await loopr(["status", other, "--json", "-d"]))["iteration_records"] as {
+      cost_usd: number;
+    }[];
+    expect(copied?.cost_usd).toBeGreaterThan(0);
+    expect(json(replayed)["cost_usd"]).toBe(own?.cost_usd);
 
     // The original is untouched, and so is the target.
     const after = await loopr(["status", child, "-d", "--json"]);

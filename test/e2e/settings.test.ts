@@ -19,6 +19,35 @@ const configure = (home: Home, yml: string) => put(join(home.userHome, ".config"
 
 describe("daemon and log", () => {
   test(
+    "in an explicit file they count for no daemon, and config show says so",
+    () =>
+      withHome(async (home) => {
+        configure(home, "daemon: { clients_max: 5 }\n");
+        const explicit = join(home.root, "explicit.yml");
+        writeFileSync(explicit, "limits: { turns: 7 }\ndaemon: { clients_max: 1 }\n");
+        const at = { env: { LOOPR_CONFIG: explicit } };
+        const shown = await home.loopr(["config", "show", "--json"], at);
+        expect(json(shown)).toMatchObject({
+          keys: {
+            "limits.turns": { value: 7, origin: { level: "explicit" } },
+            "daemon.clients_max": { value: 5, origin: { level: "user" } },
+          },
+          left_out: [{ name: "daemon.clients_max", value: 1, file: explicit, line: 2 }],
+        });
+        const { stderr } = await home.loopr(["config", "show", "--origin"], at);
+        expect(stderr).toContain(`does not count: daemon.clients_max 1 at ${explicit}:2: the daemon serves`);
+
+        // What is shown is what a daemon does that was started with that very environment.
+        await home.ok(["daemon", "start"], at);
+        const clients = await Promise.all([1, 2].map(() => wire(join(home.dir, "daemon.sock"))));
+        for (const client of clients)
+          expect(await client.call("ping")).toMatchObject({ result: { pong: true } });
+        for (const client of clients) client.close();
+      }),
+    limitMs,
+  );
+
+  test(
     "clients_max, idle_exit_minutes, log.level, log.megabytes, log.files",
     () =>
       withHome(async (home) => {

@@ -1,4 +1,5 @@
 // The interface as a person has it: the built program, a real pseudo-terminal, real key presses.
+// @waits
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

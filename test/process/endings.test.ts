@@ -1,4 +1,5 @@
 // How jobs end: by themselves, by their limit, by cancellation; with nothing left of them in any case.
+// @waits
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
 // A sample of what test/long/runner-fuzz.test.ts does at length, and a case that it has found.
+// @waits
 import { expect, test } from "bun:test";
 import { seedOfRun } from "../support/fuzz.ts";
 import { handshake, jobOfTalker, playLanes, playRunners } from "../support/runner-fuzz.ts";

@@ -1,4 +1,5 @@
 // The daemon's side: runners that die, hang or talk nonsense, daemons that die.
+// @waits
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

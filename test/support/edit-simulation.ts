@@ -118,6 +118,7 @@ async function run(
     deny: () => [],
     gitConfigs: () => [],
     redact: (_run, text) => text,
+    openSecret: () => 0,
     emit: () => undefined,
     modelOf: () => Promise.resolve(editModel(scenario, (id) => engine.ledger.loop(id).worktree, onTurn)),
   });

@@ -48,6 +48,7 @@ function engineOn(store: Store): Engine {
     deny: () => [],
     gitConfigs: () => [],
     redact: (_run, text) => text,
+    openSecret: () => 0,
     emit: () => undefined,
     modelOf: () => Promise.resolve(null),
   });

@@ -1,7 +1,7 @@
 // worktree.copy: whether this file system can do it, and what of it leads back into the checkout.
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { matcher } from "../../domain/protected.ts";
+import { matcher } from "../../domain/tree-paths.ts";
 import { shownPaths } from "../../domain/shown-paths.ts";
 import { cannotClone, cloneFile, leaksInto, matchingPaths } from "../../lib/clone.ts";
 import { failed, ok, warn, type Finding } from "./finding.ts";

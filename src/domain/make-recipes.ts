@@ -1,0 +1,79 @@
+// The recipes of a Makefile that a check runs, as text of the shell.
+import { statementsOf } from "./shell-words.ts";
+
+const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
+
+interface Rule {
+  names: string[];
+  needs: string[];
+  recipe: string[];
+}
+
+/** The targets that commands give to make; none where they leave it the first one. */
+function makeTargets(commands: readonly string[]): { targets: string[]; first: boolean } {
+  const targets: string[] = [];
+  let first = false;
+  for (const { words } of commands.flatMap(statementsOf)) {
+    const at = words.findIndex((word) => /(^|\/)g?make$/.test(word));
+    if (at < 0) continue;
+    const named = words
+      .slice(at + 1)
+      .filter((word, index, all) => !/^-|=/.test(word) && !/^-[CfIoW]$/.test(all[index - 1] ?? ""));
+    if (named.length === 0) first = true;
+    targets.push(...named);
+  }
+  return { targets, first };
+}
+
+/**
+ * What make runs for these targets and all that they need. A target whose rule has a pattern or a variable in the
+ * place of its name is taken as needed: it may be.
+ */
+export function makeRecipes(path: string, content: string, commands: readonly string[]): string {
+  if (!isMakefile.test(path)) return "";
+  const rules = rulesOf(content);
+  const { targets, first } = makeTargets(commands);
+  const own = rules.find(({ names }) => names.some((name) => !name.startsWith(".")));
+  const wanted = new Set([...targets, ...(first ? (own?.names ?? []) : [])]);
+  const taken = new Set<Rule>();
+  for (let size = -1; size !== taken.size;) {
+    size = taken.size;
+    for (const rule of rules) {
+      if (!rule.names.some((name) => wanted.has(name) || /[%$]/.test(name))) continue;
+      taken.add(rule);
+      for (const need of rule.needs) wanted.add(need);
+    }
+  }
+  return rules
+    .filter((rule) => taken.has(rule))
+    .flatMap(({ recipe }) => recipe)
+    .join("\n");
+}
+
+function rulesOf(content: string): Rule[] {
+  const rules: Rule[] = [];
+  for (const line of content.replaceAll("\\\n", " ").split("\n")) {
+    if (line.startsWith("\t")) {
+      rules.at(-1)?.recipe.push(shellOf(line));
+      continue;
+    }
+    const [, names = "", rest = ""] = /^([^\s#:=][^#:=]*?)\s*::?(?![:=])([^#]*)/.exec(line) ?? [];
+    if (names === "") continue;
+    const [needs = "", ...inline] = rest.split(";");
+    const recipe = inline.length > 0 ? [shellOf(inline.join(";"))] : [];
+    rules.push({
+      names: names.split(/\s+/),
+      needs: needs.split(/\s+/).filter((word) => word !== ""),
+      recipe,
+    });
+  }
+  return rules;
+}
+
+/** A line of a recipe as the shell gets it: `$$` is its `$`, and `$(X)` make's own variable. */
+function shellOf(line: string): string {
+  return line
+    .replace(/^\s*[@+-]*\s*/, "")
+    .replace(/\$\((\w+)\)/g, "${$1}")
+    .replaceAll("$$", "$");
+}
