@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { withoutCredentials } from "../domain/git-credentials.ts";
 import { openSecret } from "../domain/open-secret.ts";
 import type { Run } from "../domain/run.ts";
-import { gitConfigs, readConfig } from "../sandbox/git-configs.ts";
+import { gitConfigs, readConfig, type ConfigPlaces } from "../sandbox/git-configs.ts";
 
 interface Known {
   /** As the files were when they were read. */
@@ -13,16 +13,16 @@ interface Known {
 }
 
 export class GitSecrets {
-  readonly #homesOf: (run: Run) => string[];
+  readonly #placesOf: (run: Run) => ConfigPlaces;
   readonly #known = new Map<string, Known>();
 
-  constructor(homesOf: (run: Run) => string[]) {
-    this.#homesOf = homesOf;
+  constructor(placesOf: (run: Run) => ConfigPlaces) {
+    this.#placesOf = placesOf;
   }
 
   /** Looks for the files anew: for the jobs that are about to start. */
   configsOf(run: Run): string[] {
-    const paths = gitConfigs(run.project.common_dir, this.#homesOf(run));
+    const paths = gitConfigs(run.project.common_dir, this.#placesOf(run));
     const secrets = this.#known.get(run.id)?.secrets ?? new Set();
     this.#known.set(run.id, { stamps: new Map(paths.map((path) => [path, ""])), secrets });
     return paths;

@@ -9,15 +9,14 @@ import { createGit } from "../git/git.ts";
 import { ownAccount } from "../lib/account.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
-import { userHome } from "../lib/paths.ts";
 import { ownProgram } from "../lib/self.ts";
 import { CallLimiter } from "../llm/limiter.ts";
-import { defaultDeny } from "../sandbox/deny.ts";
 import { sweepOrphanJobs } from "../sandbox/orphans.ts";
 import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
 import { GitSecrets } from "./git-secrets.ts";
+import { secretPlaces } from "./secret-places.ts";
 import { Keyring } from "./keyring.ts";
 import { Notifier } from "./notifier.ts";
 import { drainHandler } from "./drain.ts";
@@ -67,10 +66,8 @@ export function createServices(options: ServiceOptions): Services {
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();
   const account = ownAccount();
-  // HOME may be set to anything; the account's own home holds secrets all the same.
-  const homesOf = (run: Run) =>
-    [run.env["HOME"], userHome({}), account?.home].filter((home) => home !== undefined && home !== null);
-  const gitSecrets = new GitSecrets(homesOf);
+  const places = secretPlaces(process.env, dataDir, account?.home ?? null);
+  const gitSecrets = new GitSecrets((run) => places.gitConfigs(run));
   const startedAt = Date.now();
   const graceLeftMs = () => Math.max(0, startedAt + credentialsGraceMs - Date.now());
   let probe: Promise<SandboxProbe> | null = null;
@@ -91,7 +88,7 @@ export function createServices(options: ServiceOptions): Services {
     log,
     limits: config.concurrency,
     projectDir: (hash) => join(dataDir, "projects", hash),
-    deny: (run) => [...new Set(homesOf(run).flatMap((home) => defaultDeny({ home, dataDir })))],
+    deny: (run) => places.deny(run),
     gitConfigs: (run) => gitSecrets.configsOf(run),
     redact: (run, text) => gitSecrets.redact(run, keyring.redact(text)),
     openSecret: (run, text) => Math.max(keyring.openSecret(text), gitSecrets.openSecret(run, text)),

@@ -90,9 +90,16 @@ const secretsInHome = [
   ".loopr",
 ] as const;
 
+/** Folders of a home that an environment variable has moved, and where to: `.config` by XDG_CONFIG_HOME. */
+export type Moved = Readonly<Record<string, readonly string[]>>;
+
 /** The default deny list of a job: absolute paths, which need not exist. */
-export function defaultDeny(options: { home: string; dataDir: string }): string[] {
+export function defaultDeny(options: { home: string; dataDir: string; moved?: Moved }): string[] {
   const paths = [...secretsInHome, ...environmentFiles(options.home)].map((path) => join(options.home, path));
+  for (const [folder, places] of Object.entries(options.moved ?? {}))
+    for (const path of secretsInHome)
+      if (path.startsWith(`${folder}/`))
+        paths.push(...places.map((place) => join(place, path.slice(folder.length + 1))));
   // The sockets of daemons: /tmp is empty, unless the person has opened it.
   return [...new Set([...paths, resolve(options.dataDir), socketFallbackDir()])];
 }

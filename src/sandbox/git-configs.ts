@@ -8,16 +8,38 @@ const modulesDepthMax = 4;
 /** A longer one is no configuration that anybody has written. */
 const configBytesMax = 1024 * 1024;
 
+/** Where the configuration beside the repository's is. Absolute paths, of which none need exist. */
+export interface ConfigPlaces {
+  homes: readonly string[];
+  /** What XDG_CONFIG_HOME says. */
+  configHomes: readonly string[];
+  /** Files that git is told of by name. */
+  named: readonly string[];
+  /** PATH: a git that is installed elsewhere than the system's has its system's configuration there. */
+  path: string;
+}
+
 /** Those that exist, links resolved, with what they include. */
-export function gitConfigs(commonDir: string, homes: readonly string[]): string[] {
+export function gitConfigs(commonDir: string, { homes, configHomes, named, path }: ConfigPlaces): string[] {
   const found = new Set<string>();
-  const own = homes.flatMap((home) => [join(home, ".gitconfig"), join(home, ".config", "git", "config")]);
+  const own = [
+    ...homes.flatMap((home) => [join(home, ".gitconfig"), join(home, ".config", "git", "config")]),
+    ...configHomes.map((home) => join(home, "git", "config")),
+    ...named,
+    ...systemConfigs(path),
+  ];
   const worktrees = join(commonDir, "worktrees");
   const linked = entries(worktrees).map((name) => join(worktrees, name, "config.worktree"));
   const start = [join(commonDir, "config"), join(commonDir, "config.worktree"), ...linked];
-  for (const path of [...start, ...modules(join(commonDir, "modules"), 0), ...own])
-    follow(path, { found, homes, depth: 0 });
+  for (const file of [...start, ...modules(join(commonDir, "modules"), 0), ...own])
+    follow(file, { found, homes, depth: 0 });
   return [...found];
+}
+
+/** Of the system's git, and of each that was built with a prefix of its own. */
+function systemConfigs(path: string): string[] {
+  const prefixes = path.split(":").flatMap((entry) => (entry.startsWith("/") ? [dirname(entry)] : []));
+  return ["/etc/gitconfig", ...new Set(prefixes.map((prefix) => join(prefix, "etc", "gitconfig")))];
 }
 
 /** Null where there is none, or none that is ours to read. */

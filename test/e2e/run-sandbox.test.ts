@@ -14,6 +14,7 @@ async function asJob(
   command: (bed: RunBed) => Promise<string> | string,
   body: (result: { content: string; isError: boolean }, bed: RunBed) => Promise<void> | void,
   args: string[] = run,
+  envOf: (bed: RunBed) => Record<string, string> = () => ({}),
 ): Promise<void> {
   let bed: RunBed | null = null;
   let line = "true";
@@ -27,7 +28,8 @@ async function asJob(
   await withRuns(handler, async (runs) => {
     bed = runs;
     line = await command(bed);
-    expect(await runs.loopr(args, { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+    const env = envOf(runs);
+    expect(await runs.loopr(args, { deadlineMs: 45_000, env })).toMatchObject({ code: 0 });
     const result = runs.server.requests[1]?.results[0];
     if (!result) throw new Error("the command was not answered");
     await body(result, runs);
@@ -166,6 +168,50 @@ test("--sandbox none runs unsandboxed and says so everywhere", async () => {
       expect(status.stdout).toContain("unsandboxed");
     },
     [...run.slice(0, -1), "--sandbox", "none"],
+  );
+});
+
+test("nor one in configuration that the environment has moved, or that an installed git calls its system's", async () => {
+  const secrets = [
+    "glpat-moved-ABCDEFGHIJKLMNOP",
+    "c3lzdGVtLWhlYWRlci0xMjM0",
+    "gho_movedABCDEFGHIJKLMNOPQRST",
+  ];
+  const { PATH } = process.env;
+  await asJob(
+    ({ home }) => {
+      const at = (path: string) => join(home.userHome, path);
+      for (const folder of ["moved/git", "moved/gh", "moved/loopr", "git/etc", "git/bin"])
+        mkdirSync(at(folder), { recursive: true });
+      writeFileSync(
+        at("moved/git/config"),
+        `[url "https://oauth2:${secrets[0]}@gitlab.com/"]\n\tinsteadOf = gl:\n[alias]\n\tmine = log\n`,
+      );
+      writeFileSync(
+        at("git/etc/gitconfig"),
+        `[http]\n\textraHeader = "AUTHORIZATION: basic ${secrets[1]}"\n`,
+      );
+      writeFileSync(at("moved/gh/hosts.yml"), `github.com: { oauth_token: ${secrets[2]} }\n`);
+      // /tmp is empty in a sandbox but for what the person opens of it.
+      const opened = JSON.stringify([at("moved"), at("git")]);
+      writeFileSync(at("moved/loopr/loopr.yml"), `sandbox: { write_allow: ${opened} }\n`);
+      return "git config --global -l; cat ~/moved/git/config ~/git/etc/gitconfig; cat ~/moved/gh/hosts.yml; echo tried";
+    },
+    async ({ content }, { home, server }) => {
+      expect(content).toContain("alias.mine=log");
+      expect(content).toContain("[http]");
+      expect(content).toContain("hosts.yml");
+      expect(content).toContain("tried");
+      for (const secret of secrets) {
+        expect(JSON.stringify(server.requests.map(({ body }) => body))).not.toContain(secret);
+        expect((await home.exec("grep", ["-rlaF", secret, home.dir])).stdout).toBe("");
+      }
+    },
+    run,
+    ({ home }) => ({
+      XDG_CONFIG_HOME: join(home.userHome, "moved"),
+      PATH: `${join(home.userHome, "git", "bin")}:${PATH ?? ""}`,
+    }),
   );
 });
 
