@@ -92,6 +92,7 @@ const variants: Readonly<Record<CheckRecord["variant"], string>> = {
   candidate: "as committed",
   protected_at_base: "protected files as they were before",
   new_tests_on_base: "the code before with the new tests alone, has to fail",
+  tests_named: "as committed, each test named",
 };
 
 function checkLines(check: CheckRecord, style: Style, short: (id: string) => string): string[] {

@@ -83,6 +83,7 @@ const variants: Readonly<Record<Check["variant"], string>> = {
   candidate: "",
   protected_at_base: ", protected files as at the base",
   new_tests_on_base: ", new tests on the base (have to fail)",
+  tests_named: ", each test named",
 };
 
 /** Whether it came out as it should: new tests on the base have to fail. */

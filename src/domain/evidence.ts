@@ -29,8 +29,9 @@ export const CheckResult = z.object({
   /**
    * `candidate`: the tree as committed. `protected_at_base`: with the protected files as at the base.
    * `new_tests_on_base`: the base with the new tests alone, which has to fail.
+   * `tests_named`: as committed, each test named, where a test process may have ended before its tests.
    */
-  variant: z.enum(["baseline", "candidate", "protected_at_base", "new_tests_on_base"]),
+  variant: z.enum(["baseline", "candidate", "protected_at_base", "new_tests_on_base", "tests_named"]),
   passed: z.boolean(),
 });
 export type CheckResult = z.infer<typeof CheckResult>;

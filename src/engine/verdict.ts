@@ -4,9 +4,9 @@ import type { CheckResult } from "../domain/evidence.ts";
 import { newTests, type Classes, type Forbidden } from "../domain/protected.ts";
 import type { Run } from "../domain/run.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
-import { fewerTests } from "../domain/test-counts.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
+import { counted, withTestsNamed, type Counting } from "./early-exit.ts";
 import type { FileChange } from "./git-port.ts";
 import type { InAlready } from "./in-already.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
@@ -76,7 +76,7 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
   if (own !== null && !asks) return { ...verdict, ...own };
   const judging = { workspace, work, checks, changes, classes, verdict };
   const { command } = run.config.validation;
-  const layers = command === null ? [] : [candidate, protectedAtBase, newTestsOnBase, ofType];
+  const layers = command === null ? [] : [candidate, protectedAtBase, testsNamed, newTestsOnBase, ofType];
   for (const layer of layers) {
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
@@ -172,7 +172,24 @@ async function candidate(command: string, judging: Judging): Promise<Refused | n
   });
   // Where tests were removed, the second run counts; where that is permitted, nothing is to be counted.
   const mayHaveFewer = classes.needSecondRun.length + classes.allowed.length > 0;
-  const result = mayHaveFewer ? ran : counted(ran, work.baseline);
+  const result = mayHaveFewer ? ran : await counted(ran, countingOf(judging));
+  verdict.checks.push(result);
+  return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
+}
+
+function countingOf({ workspace, work }: Judging): Counting {
+  return { repository: workspace.repository, base: work.base, onBase: work.baseline.onBase };
+}
+
+/** The check again with each test named, where its output does not show that they came to their end. */
+async function testsNamed(command: string, judging: Judging): Promise<Refused | null> {
+  const { workspace, work, checks, changes, verdict } = judging;
+  const ran = verdict.checks.find(({ variant }) => variant === "candidate");
+  if (ran === undefined) return null;
+  const { repository } = workspace;
+  const options = { ...checks, repository, treeish: work.commit, tree: work.tree };
+  const result = await withTestsNamed(command, ran, changes, options);
+  if (result === null) return null;
   verdict.checks.push(result);
   return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
 }
@@ -184,7 +201,7 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   if (paths.length === 0) return null;
   const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, paths);
   const ran = await runCheck(command, { ...checks, treeish: tree, tree, variant: "protected_at_base" });
-  const second = classes.allowed.length > 0 ? ran : counted(ran, work.baseline);
+  const second = classes.allowed.length > 0 ? ran : await counted(ran, countingOf(judging));
   verdict.checks.push(second);
   const noVerdict = second.ending === "zero_tests" && work.baseline.hadNoTests;
   const { on_change } = workspace.run.config.protected;
@@ -223,15 +240,6 @@ async function newTestsOnBase(command: string, judging: Judging): Promise<Refuse
       `Your new tests (${paths.join(", ")}) pass without your change: run on the code as it was before, the check succeeds too. ` +
       "They would not notice if the change were missing. Write tests that fail on the old code and pass on yours.",
   };
-}
-
-/** A run of the tests that executed fewer than it did on the code before was ended early, or hides some. */
-function counted(result: CheckResult, { onBase }: Baseline): CheckResult {
-  if (!result.passed || onBase === null) return result;
-  const fewer = fewerTests(onBase.output, result.output);
-  if (fewer === null) return result;
-  const note = `\n[loopr: ${fewer.now} tests were executed; on the code before the change it was ${fewer.before}]\n`;
-  return { ...result, ending: "fewer_tests", passed: false, output: result.output + note };
 }
 
 /** What a failed check says to the next iteration. */

@@ -220,6 +220,13 @@ const attacks: Attack[] = [
     told: /executed no test|passes only with/,
   },
   {
+    name: "ends the process of a file's only test, which node then calls a test that passed",
+    files: node,
+    check: "node --test",
+    does: [write("greet.js", "exports.greet = () => process.exit(0);\n")],
+    told: /test\/greet\.test\.js no test was executed/,
+  },
+  {
     name: "changes a script of package.json",
     files: node,
     check: "npm test",

@@ -1,0 +1,59 @@
+// Test processes that ended before their tests did, with exit code 0: what runners say of it, and what they do not.
+
+/** A file that a runner of Node calls a test as a whole: it had no test in it that was run. */
+const nodeFile = String.raw`[^\n]*\.[cm]?[jt]sx?`;
+const wholeFiles: readonly RegExp[] = [
+  // TAP: with tests in it there would be more between the two lines.
+  new RegExp(String.raw`^# Subtest: (${nodeFile})\nok \d+ - \1$`, "gm"),
+  new RegExp(String.raw`^✔ (${nodeFile}) \([\d.]+ms\)$`, "gm"),
+];
+
+/** Paths of files that passed as a whole, as the runner writes them: absolute, or from where it ran. */
+export function filesPassedAsWhole(output: string): string[] {
+  const text = plainText(output);
+  return wholeFiles.flatMap((pattern) => [...text.matchAll(pattern)].map(([, path = ""]) => path));
+}
+
+/** Whether a file holds tests of Node's runner, by its text. */
+export function hasNodeTests(content: string): boolean {
+  return /["']node:test["']/.test(content) && /\b(test|it|describe|suite)\s*(\.\w+\s*)?\(/.test(content);
+}
+
+/** A package that passed. With the tests named, or of one package alone, `PASS` stands before it. */
+const goPackage = /^(?:ok *|FAIL)\t(\S+)\t(?:[\d.]+s|\(cached\))(.*)$/;
+
+/**
+ * Packages that passed without the word that a test process says at its end. Of several packages `go test` shows
+ * it only where each test is named (`-v`): there its absence means that the process ended early.
+ */
+export function goPackagesWithoutEnd(output: string): string[] {
+  return goPackages(output).flatMap(({ name, isOk, saysPass }) => (isOk && !saysPass ? [name] : []));
+}
+
+/** The command with each test named; what the person has set for go counts still. */
+export function withGoTestsNamed(command: string): string {
+  return `export GOFLAGS="$(go env GOFLAGS) -v"; ${command}`;
+}
+
+/** Whether code in Go may end its process: the reason to have the tests named. */
+export function mayExitInGo(content: string): boolean {
+  return /\bExit\b|[Ss]yscall|\blinkname\b|^import\s+"C"|\bunix\./m.test(content);
+}
+
+function goPackages(output: string): { name: string; isOk: boolean; saysPass: boolean }[] {
+  const found = [];
+  let saysPass = false;
+  for (const line of plainText(output).split("\n")) {
+    const [, name, rest = ""] = goPackage.exec(line) ?? [];
+    if (line === "PASS") saysPass = true;
+    if (name === undefined) continue;
+    const isOk = line.startsWith("ok") && !rest.includes("[no tests to run]");
+    found.push({ name, isOk, saysPass });
+    saysPass = false;
+  }
+  return found;
+}
+
+function plainText(output: string): string {
+  return output.replace(/\x1b\[[\d;]*m/g, "").replaceAll("\r\n", "\n");
+}

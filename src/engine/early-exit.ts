@@ -1,0 +1,84 @@
+// A check that exited 0 although tests did not run: their process ended early, or something hides them.
+import type { CheckResult } from "../domain/evidence.ts";
+import {
+  filesPassedAsWhole,
+  goPackagesWithoutEnd,
+  hasNodeTests,
+  mayExitInGo,
+  withGoTestsNamed,
+} from "../domain/early-exit.ts";
+import { shownPaths } from "../domain/shown-paths.ts";
+import { fewerTests } from "../domain/test-counts.ts";
+import { joinPath } from "../domain/tree-paths.ts";
+import { runCheck, type CheckOptions } from "./check.ts";
+import type { FileChange, Repository } from "./git-port.ts";
+
+export interface Counting {
+  repository: Pick<Repository, "files" | "read">;
+  base: string;
+  /** The check on the very tree that the work is based on; null where it has not run on that. */
+  onBase: CheckResult | null;
+}
+
+/** The result, as one that has not passed where fewer tests were executed than on the code before. */
+export async function counted(result: CheckResult, counting: Counting): Promise<CheckResult> {
+  if (!result.passed) return result;
+  const { onBase } = counting;
+  const fewer = onBase === null ? null : fewerTests(onBase.output, result.output);
+  if (fewer !== null)
+    return endedEarly(
+      result,
+      `${fewer.now} tests were executed; on the code before the change it was ${fewer.before}`,
+    );
+  const files = await emptiedFiles(result, counting);
+  return files.length === 0
+    ? result
+    : endedEarly(result, `in ${shownPaths(files)} no test was executed: the file's process ended before`);
+}
+
+function endedEarly(result: CheckResult, note: string): CheckResult {
+  return { ...result, ending: "fewer_tests", passed: false, output: `${result.output}\n[loopr: ${note}]\n` };
+}
+
+/** Files with tests of Node's runner that it took for one test each, as it did not before. */
+async function emptiedFiles(result: CheckResult, { repository, base, onBase }: Counting): Promise<string[]> {
+  const before = new Set(filesPassedAsWhole(onBase?.output ?? "").map(lastParts));
+  const named = filesPassedAsWhole(result.output).filter((path) => !before.has(lastParts(path)));
+  if (named.length === 0) return [];
+  const tracked = await repository.files(base);
+  const found: string[] = [];
+  for (const name of named) {
+    const below = joinPath(result.cwd, name);
+    const file = tracked.find((path) => path === below || `/${below}`.endsWith(`/${path}`));
+    if (file !== undefined && hasNodeTests((await repository.read(base, file)) ?? "")) found.push(file);
+  }
+  return found;
+}
+
+/** Of a path that may be absolute, in one checkout or another: what is the same in both. */
+function lastParts(path: string): string {
+  return path.split("/").slice(-3).join("/");
+}
+
+/**
+ * Runs the check once more with each test named, where `go test` has not shown whether its tests came to their
+ * end and the work holds code that could end the process. Null where there is no need.
+ */
+export async function withTestsNamed(
+  command: string,
+  candidate: CheckResult,
+  changes: readonly FileChange[],
+  options: Omit<CheckOptions, "variant"> & Pick<Counting, "repository">,
+): Promise<CheckResult | null> {
+  if (goPackagesWithoutEnd(candidate.output).length === 0) return null;
+  const { repository, ...checks } = options;
+  let mayExit = false;
+  for (const { path } of changes)
+    mayExit ||= path.endsWith(".go") && mayExitInGo((await repository.read(options.treeish, path)) ?? "");
+  if (!mayExit) return null;
+  const result = await runCheck(withGoTestsNamed(command), { ...checks, variant: "tests_named" });
+  const early = result.passed ? goPackagesWithoutEnd(result.output) : [];
+  return early.length === 0
+    ? result
+    : endedEarly(result, `the test process of ${shownPaths(early)} ended before its tests did`);
+}
