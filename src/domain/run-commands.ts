@@ -3,6 +3,16 @@ import { typeOf } from "./loop-types.ts";
 import type { Loop } from "./loop.ts";
 import type { Run } from "./run.ts";
 
+/** Those of them that types ask beside the project's check. */
+export function typeCommandsOf(...of: Parameters<typeof commandsOf>): string[] {
+  return commandsOf(...of).slice(1);
+}
+
+/** Loops whose work is on the run's branch. */
+export function contributorsOf(loops: readonly Loop[]): Loop[] {
+  return loops.filter(({ context }) => context.integrated_commit !== null);
+}
+
 /**
  * Every command that has to succeed on work that these loops have contributed to, each once, the project's check
  * first. None where validation is waived.

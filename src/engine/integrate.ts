@@ -2,7 +2,7 @@
 // branch, validated there, and the branch moved forward. Every commit on that branch has passed.
 import type { Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
-import { typeOf } from "../domain/loop-types.ts";
+import { contributorsOf, typeCommandsOf } from "../domain/run-commands.ts";
 import { LooprError } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { baselineOf } from "./baseline.ts";
@@ -128,7 +128,15 @@ async function validate(
     .evidence(loop.id)
     .findLast((one) => one.stage === "iteration" && one.iteration === loop.iteration);
   const sameTree = accepted?.checks.find((check) => check.variant === "candidate")?.tree === squashed.tree;
-  const reused = accepted !== undefined && sameTree && loop.base_commit === squashed.tip;
+  // The branch has to go on passing what the types of those ask that are in it.
+  const typeCommands = typeCommandsOf(workspace.run, [
+    ...contributorsOf(parts.ledger.loopsOf(loop.root_id)),
+    loop,
+  ]);
+  const hasRun = (command: string) =>
+    accepted?.checks.some((check) => check.command === command && check.variant === "candidate") === true;
+  const isCovered = sameTree && typeCommands.every(hasRun);
+  const reused = accepted !== undefined && isCovered && loop.base_commit === squashed.tip;
   let verdict: Verdict;
   if (reused) {
     verdict = {
@@ -143,7 +151,7 @@ async function validate(
     };
   } else {
     parts.ledger.update(loop.id, { progress: "integrating: running the check on the run's branch" });
-    verdict = await runJudge(parts, loop, workspace, squashed, signal);
+    verdict = await runChecks(parts, loop, workspace, { ...squashed, typeCommands }, signal);
   }
   const evidence: Evidence = {
     loop_id: loop.id,
@@ -160,11 +168,11 @@ async function validate(
   return verdict;
 }
 
-async function runJudge(
+async function runChecks(
   parts: Parts,
   loop: Loop,
   workspace: Workspace,
-  squashed: { tip: string; commit: string; tree: string },
+  squashed: { tip: string; commit: string; tree: string; typeCommands: readonly string[] },
   signal: AbortSignal,
 ): Promise<Verdict> {
   using journal = openJournal(parts, workspace, { loopId: loop.id, iteration: loop.iteration });
@@ -175,7 +183,7 @@ async function runJudge(
       commit: squashed.commit,
       tree: squashed.tree,
       mayChange: loop.context.may_change,
-      typeCommand: typeOf(workspace.run, loop).validation_command,
+      typeCommands: squashed.typeCommands,
       baseline: await baselineOf(parts, workspace, loop.root_id, squashed.tip),
       inAlready: squashed.commit === squashed.tip ? "yes" : "no",
     },

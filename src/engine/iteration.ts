@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
-import { typeOf } from "../domain/loop-types.ts";
+import { typeCommandsOf } from "../domain/run-commands.ts";
 import { LooprError } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { together } from "../lib/together.ts";
@@ -171,7 +171,7 @@ async function validate(
     workspace,
     {
       base,
-      typeCommand: typeOf(run, loop).validation_command,
+      typeCommands: typeCommandsOf(run, [loop]),
       commit: commit.commit,
       tree: commit.tree,
       // The run's as it is now: a person may have allowed more since this loop began.

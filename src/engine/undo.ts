@@ -4,6 +4,7 @@
 import type { CheckResult } from "../domain/evidence.ts";
 import type { Failure, Loop } from "../domain/loop.ts";
 import type { Run, Undo } from "../domain/run.ts";
+import { commandsOf, contributorsOf } from "../domain/run-commands.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { runCheck } from "./check.ts";
@@ -136,7 +137,10 @@ async function revertOn(
   return reverted.commit;
 }
 
-/** Runs the check on the commit. Where it failed before the run too, failing now is no reason against it. */
+/**
+ * Runs what the run's work had to pass, on the commit without it: the check, and the commands of its types. Where one
+ * failed before the run too, failing now is no reason against it: a type may ask for what only its own work has.
+ */
 async function checkUndo(
   parts: Parts,
   root: Loop,
@@ -145,41 +149,56 @@ async function checkUndo(
   signal: AbortSignal,
 ): Promise<Failure | null> {
   const { repository, run } = workspace;
-  const { command } = run.config.validation;
-  if (command === null) return null;
+  const commands = commandsOf(run, contributorsOf(parts.ledger.loopsOf(root.id)));
+  if (commands.length === 0) return null;
   parts.ledger.update(root.id, { progress: `undoing: running the check on ${commit.slice(0, 10)}` });
   using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
-  const result = await runCheck(command, {
-    workspace,
-    jobs: parts.jobs,
-    loopId: root.id,
-    iteration: root.iteration,
-    checkDir: workspace.checkDir(root.id),
-    treeish: commit,
-    tree: await repository.treeOf(commit),
-    variant: "candidate",
-    signal,
-    onOutput: (text) => {
-      journal.output("check", text);
-    },
-    logPath: `${journal.directory}/undo.log`,
-  });
+  const checks: CheckResult[] = [];
+  const check = async (command: string, treeish: string, variant: "candidate" | "baseline") => {
+    const result = await runCheck(command, {
+      workspace,
+      jobs: parts.jobs,
+      loopId: root.id,
+      iteration: root.iteration,
+      checkDir: workspace.checkDir(root.id),
+      treeish,
+      tree: await repository.treeOf(treeish),
+      variant,
+      signal,
+      onOutput: (text) => {
+        journal.output("check", text);
+      },
+      logPath: `${journal.directory}/undo.log`,
+    });
+    checks.push(result);
+    return result;
+  };
+  let refused: Failure | null = null;
+  for (const command of commands) {
+    const result = await check(command, commit, "candidate");
+    const passedBefore =
+      command === run.config.validation.command
+        ? !failedBefore(parts, root)
+        : !result.passed && (await check(command, run.target_commit, "baseline")).passed;
+    if (result.passed || !passedBefore) continue;
+    refused = checkFailed(result, workspace, journal.directory);
+    break;
+  }
   parts.ledger.record({
     evidence: [
       {
         loop_id: root.id,
         iteration: root.iteration,
         stage: "undo",
-        verified: result.passed,
-        checks: [result],
+        verified: checks.every(({ variant, passed }) => variant === "baseline" || passed),
+        checks,
         protected_changed: [],
         reused: false,
         at: parts.clock.now(),
       },
     ],
   });
-  if (result.passed || failedBefore(parts, root)) return null;
-  return checkFailed(result, workspace, journal.directory);
+  return refused;
 }
 
 function failedBefore(parts: Parts, root: Loop): boolean {

@@ -34,8 +34,8 @@ export interface Work {
   /** Globs of protected files that this loop may change. */
   mayChange: readonly string[];
   baseline: Baseline;
-  /** A command of the loop's type that has to succeed beside the check; absent or null: none. */
-  typeCommand?: string | null;
+  /** Commands of types that have to succeed beside the check. */
+  typeCommands: readonly string[];
   /** Whether others have done the same before: then nothing need differ from the base, and the checks decide. */
   inAlready?: InAlready;
   /** Ignored paths in a worktree in which nothing else was changed. */
@@ -69,14 +69,14 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
   if (changes.length === 0 && work.inAlready !== "yes") {
     return { ...verdict, feedback: nothingChanged(work) };
   }
-  const classes = await classifyWork({ ...work, repository, run: withTypeCommand(run, work), changes });
+  const classes = await classifyWork({ ...work, repository, run: withTypeCommands(run, work), changes });
   const asks = run.config.protected.on_change === "ask";
   const own = ownFiles(classes);
   // Whom the person is to decide about has to pass first.
   if (own !== null && !asks) return { ...verdict, ...own };
   const judging = { workspace, work, checks, changes, classes, verdict };
   const { command } = run.config.validation;
-  const layers = command === null ? [] : [candidate, protectedAtBase, testsNamed, newTestsOnBase, ofType];
+  const layers = command === null ? [] : [candidate, protectedAtBase, testsNamed, newTestsOnBase, ofTypes];
   for (const layer of layers) {
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
@@ -124,25 +124,27 @@ function aboutTold(paths: readonly string[]): string {
   );
 }
 
-/** What the command of the type runs is protected as the check's own script is. */
-function withTypeCommand(run: Run, { typeCommand }: Work): Run {
+/** What the commands of types run is protected as the check's own script is. */
+function withTypeCommands(run: Run, { typeCommands }: Work): Run {
   const { validation } = run.config;
-  if (!typeCommand || validation.command === null) return run;
-  const command = `${validation.command} && ${typeCommand}`;
+  if (typeCommands.length === 0 || validation.command === null) return run;
+  const command = [validation.command, ...typeCommands].join(" && ");
   return { ...run, config: { ...run.config, validation: { ...validation, command } } };
 }
 
-/** The command of the loop's type, after the check has passed. */
-async function ofType(_command: string, { work, checks, verdict }: Judging): Promise<Refused | null> {
-  if (!work.typeCommand) return null;
-  const result = await runCheck(work.typeCommand, {
-    ...checks,
-    treeish: work.commit,
-    tree: work.tree,
-    variant: "candidate",
-  });
-  verdict.checks.push(result);
-  return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
+/** The commands of types, after the check has passed. */
+async function ofTypes(_command: string, { work, checks, verdict }: Judging): Promise<Refused | null> {
+  for (const command of work.typeCommands) {
+    const result = await runCheck(command, {
+      ...checks,
+      treeish: work.commit,
+      tree: work.tree,
+      variant: "candidate",
+    });
+    verdict.checks.push(result);
+    if (!result.passed) return { layer: "check", feedback: feedbackOf(result, checks) };
+  }
+  return null;
 }
 
 function nothingChanged({ ignored = [], inAlready }: Work): string {

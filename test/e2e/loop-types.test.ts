@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { CheckRecord } from "../../src/domain/evidence-note.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, sampleFiles, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 
@@ -211,6 +212,56 @@ test("the command of a type counts on top of a target that has moved, and verify
       const refused = await loopr(["merge", String(json(second)["id"])]);
       expect(refused.code).not.toBe(0);
       expect(repo.git("rev-parse", "main")).toBe(main);
+    },
+    { files: { ...sampleFiles, ...files } },
+  );
+}, 90_000);
+
+test("what an earlier type asks holds at every later integration, and is asked again by undo", () => {
+  const files = {
+    ".loopr/loops/refactor.yml": "extends: code\nvalidation: { command: test ! -e zz }\n",
+    ".loopr/loops/docs.yml": "extends: code\nvalidation: { command: test -f more.txt }\n",
+  };
+  const specs = [
+    { name: "first", description: "Greet", type: "refactor" },
+    { name: "second", description: "Second", type: "docs", depends_on: ["first"] },
+  ];
+  const handler: Handler = (request, n) => {
+    if (request.turn > 0) return [text("Done.")];
+    if (request.tools.includes("create_plan"))
+      return [tool("create_plan", { title: "P", summary: "s", specs })];
+    if (!request.prompt.includes("<task>\nSecond")) return solving(request, n);
+    const sentBack = request.prompt.includes("`test ! -e zz` failed");
+    return [tool("run_command", { command: sentBack ? "rm zz" : "touch zz more.txt" })];
+  };
+  return withRuns(
+    handler,
+    async ({ repo, loopr }) => {
+      expect(await loopr(["trust"])).toMatchObject({ code: 0 });
+      const merged = json(await loopr([...run, "Greet"]));
+      expect(merged).toMatchObject({ run_state: "merged", iterations: 4 });
+      const id = String(merged["id"]);
+      const stages = (json(await loopr(["evidence", id, "--json"]))["checks"] as CheckRecord[]).map(
+        ({ stage, command, passed }) => `${stage}: ${command}: ${passed}`,
+      );
+      expect(stages).toContain("integration: test ! -e zz: false");
+      expect(stages.slice(-3)).toEqual([
+        "integration: sh test.sh: true",
+        "integration: test ! -e zz: true",
+        "integration: test -f more.txt: true",
+      ]);
+      expect(json(await loopr(["verify", "HEAD", "--json"]))["checks"]).toHaveLength(3);
+
+      // What passed before the run has to pass without it; what failed before it, only its work had.
+      repo.write("zz", "x\n");
+      repo.git("add", "zz");
+      repo.git("commit", "-q", "-m", "What the type forbids");
+      const refused = json(await loopr(["undo", id, "--json"]));
+      expect(JSON.stringify(refused["error"])).toMatch(/undo_check_failed.*`test ! -e zz`/);
+      repo.git("rm", "-q", "zz");
+      repo.git("commit", "-q", "-m", "Gone again");
+      expect(await loopr(["undo", id])).toMatchObject({ code: 0 });
+      expect(repo.read("greet.sh")).toBe(sampleFiles["greet.sh"]);
     },
     { files: { ...sampleFiles, ...files } },
   );
