@@ -109,11 +109,9 @@ describe("the outcome on record", () => {
 
   test("of a verified run: the tip of its branch", async () => {
     const child = `${rootId}-001`;
-    const context = { ...makeLoop().context, integrated_commit: "def" };
-    const daemon = new FakeDaemon(
-      makeLoop({ run_state: "verified", status: "complete" }),
-      makeLoop({ id: child, status: "complete", context }),
-    );
+    const root = makeLoop({ run_state: "verified", status: "complete" });
+    const daemon = new FakeDaemon(root, makeLoop({ id: child, status: "complete" }));
+    daemon.answers["loop.get"] = () => ({ loop: { ...root, description: "", iterations: 1, commit: "def" } });
     daemon.evidence.push(makeEvidence({ loop_id: child, stage: "integration", sandboxed: false }));
     expect(await readOutcome(daemon, rootId)).toMatchObject({
       commit: "def",

@@ -135,7 +135,7 @@ export async function readOutcome(
     loops,
     failure: failureOf(loops),
     waiting: waitingOf(loops),
-    commit: merged?.commit ?? tipOf(loops, evidence),
+    commit: loop.commit ?? merged?.commit ?? null,
     target: merged?.branch ?? null,
     checks,
     protectedChanged: [...new Set(evidence.flatMap(({ protected_changed }) => protected_changed))],
@@ -156,15 +156,6 @@ async function mergedAs(client: Client, rootId: string): Promise<Merged | null> 
     if (event === "merge.completed") merged = events[event].safeParse(data).data ?? merged;
   }
   return merged;
-}
-
-/** The tip of the run's branch, which has passed: rebased on the target, or as the last loop was integrated. */
-function tipOf(loops: readonly Loop[], evidence: readonly Evidence[]): string | null {
-  const state = loops[0]?.run_state;
-  if (state !== "verified" && state !== "merged") return null;
-  const last = evidence.findLast(({ stage }) => stage === "final" || stage === "integration");
-  if (last?.stage === "final") return last.checks.at(-1)?.commit ?? null;
-  return loops.find(({ id }) => id === last?.loop_id)?.context.integrated_commit ?? null;
 }
 
 /** The root's own, else that of the descendant that holds the run up. */

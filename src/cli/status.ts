@@ -55,6 +55,7 @@ export async function status(
       ...overview(loop, family, records, view, {
         bounds: boundLines(loop.bounds ?? [], loop, resolved.short),
         mayChange: loop.may_change ?? [],
+        commit: loop.commit ?? null,
       }),
       ...(detail ? family.flatMap((one, index) => iterationLines(one, records[index], view)) : []),
       ...(await planLines(client, loop, view)),
@@ -80,12 +81,19 @@ async function recordsOf(client: Client, id: string): Promise<Records> {
   return { iteration_records: iterations, evidence };
 }
 
+/** What the daemon tells of a loop beside its record. */
+interface Facts {
+  bounds: readonly string[];
+  mayChange: readonly string[];
+  commit: string | null;
+}
+
 function overview(
   loop: Loop,
   family: readonly Loop[],
   records: readonly Records[],
   view: View,
-  { bounds, mayChange }: { bounds: readonly string[]; mayChange: readonly string[] },
+  { bounds, mayChange, commit }: Facts,
 ): string[] {
   const { style, short, nowMs } = view;
   const state = shownState(loop);
@@ -109,6 +117,7 @@ function overview(
         ]
       : []),
     ...(loop.undone_commit ? [field("undone", `by ${shortCommit(loop.undone_commit)}`)] : []),
+    ...(commit === null ? [] : [field("commit", shortCommit(commit))]),
     field("iterations", `${loop.iteration} of at most ${loop.max_iterations}`),
     ...bounds.map((line, index) => field(index === 0 ? "bounds" : "", line)),
     field("cost", costText(family)),

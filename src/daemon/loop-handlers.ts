@@ -44,8 +44,10 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         const loop = ledger.loop(id);
         const { description } = loop.context;
         const bounds = engine.parts.spending.bounds(id);
-        const may_change = [...new Set([...ledger.run(loop.root_id).may_change, ...loop.context.may_change])];
-        return { loop: { ...loop, description, iterations: loop.iteration, bounds, may_change } };
+        const run = ledger.run(loop.root_id);
+        const may_change = [...new Set([...run.may_change, ...loop.context.may_change])];
+        const commit = loop.parent_id === null ? (run.merged_commit ?? run.verified_commit) : null;
+        return { loop: { ...loop, description, iterations: loop.iteration, bounds, may_change, commit } };
       },
       "loop.create_plan": async (params, caller) => {
         const { run, root, bounds } = await createRun(params, caller, needs);

@@ -73,6 +73,8 @@ const loopDetail = () =>
       bounds: optional(z.array(Bound())),
       /** Globs of the protected files that it may change. */
       may_change: optional(z.array(z.string())),
+      /** Roots: what the run was merged as, or the verified tip of its branch; null where there is neither. */
+      commit: optional(z.string()),
     }),
   });
 

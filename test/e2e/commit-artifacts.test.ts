@@ -110,6 +110,35 @@ describe("git.commit_artifacts", () => {
   );
 
   test(
+    "without a check they are committed as well, and the commit that is told holds them",
+    () =>
+      withRuns(handler, async (bed) => {
+        const { repo, home, loopr } = bed;
+        writeUserConfig(home, `${plainPlans}git: { commit_artifacts: true }\n`);
+        const args = ["run", "--levels", "plan,code", "--no-check", "Greet the world", "--yes", "--json"];
+        const verified = json(await loopr([...args, "--no-merge"]));
+        const branch = String(verified["branch"]);
+        expect(verified).toMatchObject({ run_state: "verified", commit: repo.git("rev-parse", branch) });
+        expect(repo.git("ls-tree", "-r", "--name-only", branch)).toContain("plan.md");
+        const merged = json(await loopr(args));
+        const id = String(merged["id"]);
+        const main = repo.git("rev-parse", "main");
+        expect(committed(bed)).not.toEqual([]);
+        for (const command of [
+          ["status", id, "-d"],
+          ["evidence", id],
+        ]) {
+          expect(json(await loopr([...command, "--json"]))).toMatchObject({ commit: main });
+          expect((await loopr(command)).stdout).toContain(main.slice(0, 10));
+        }
+        expect(merged).toMatchObject({ run_state: "merged", commit: main });
+        const { merged: told } = json(await loopr(["report", "--json"])) as { merged: unknown[] };
+        expect(told).toMatchObject([{ id, commit: main }]);
+      }),
+    limitMs,
+  );
+
+  test(
     "kill -9 while they are checked: committed once",
     () =>
       withRuns(handler, async (bed) => {

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { CheckRecord } from "../../src/domain/evidence-note.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, sampleFiles, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 
+type Checked = Record<"stage" | "command", string> & { passed: boolean };
 const run = ["run", "--check", "sh test.sh", "--yes", "--json"];
 const solving: Handler = (request) =>
   request.turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
@@ -241,7 +241,7 @@ test("what an earlier type asks holds at every later integration, and is asked a
       const merged = json(await loopr([...run, "Greet"]));
       expect(merged).toMatchObject({ run_state: "merged", iterations: 4 });
       const id = String(merged["id"]);
-      const stages = (json(await loopr(["evidence", id, "--json"]))["checks"] as CheckRecord[]).map(
+      const stages = (json(await loopr(["evidence", id, "--json"]))["checks"] as Checked[]).map(
         ({ stage, command, passed }) => `${stage}: ${command}: ${passed}`,
       );
       expect(stages).toContain("integration: test ! -e zz: false");
