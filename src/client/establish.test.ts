@@ -107,7 +107,7 @@ test(
       tried(`say({ error: { code: "already_running", message: "a daemon is running", hint: "" } });`),
     );
     expect(error.code).toBe("daemon_unresponsive");
-    expect(error.message).toMatch(/^daemons came and went, and none could be reached in [12]\.\d s\n/);
+    expect(error.message).toMatch(/^daemons came and went, and none could be reached in \d+\.\d s\n/);
     expect(error.hint).toContain("loopr daemon restart");
     expect(started().length).toBeGreaterThan(1);
     expect(started().length).toBeLessThanOrEqual(6);
