@@ -40,9 +40,10 @@ export async function resume(
   ports: CliPorts = createPorts(),
 ): Promise<number> {
   const may = mayChangeOf(typed);
-  if (areSelectors(args)) return sendSignal(context, args, { signal: "resume", ...may }, ports);
+  const said = feedbackOf(typed);
+  if (areSelectors(args)) return sendSignal(context, args, { signal: "resume", ...may, ...said }, ports);
   return act(context, args, ports, async (client, resolved) => {
-    const result = await client.call("loop.resume", { id: resolved.loop.id, ...may });
+    const result = await client.call("loop.resume", { id: resolved.loop.id, ...may, ...said });
     const { loop } = await client.call("loop.get", { id: resolved.loop.id });
     const waiting = waitingText(loop);
     return {
@@ -54,6 +55,13 @@ export async function resume(
       ],
     };
   });
+}
+
+function feedbackOf({ message }: Typed): { feedback: string } | null {
+  if (typeof message !== "string") return null;
+  const feedback = message.trim();
+  if (feedback) return { feedback };
+  throw new LooprError("usage", "the feedback is empty", "say what to do otherwise: -m FEEDBACK");
 }
 
 function mayChangeOf({ mayChange }: Typed): { may_change: string[] } | null {

@@ -257,6 +257,7 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
       program
         .command("resume <selectors...>")
         .description("resume paused, stalled or failed loops")
+        .option("-m, --message <feedback>", "what to do otherwise: it stands in their next prompt")
         .option("--may-change <glob>", "protected files that they may change; may be given again", collect),
       async () => (await act()).resume,
     ),

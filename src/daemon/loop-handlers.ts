@@ -69,9 +69,12 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         await engine.signals.send("pause", [id]);
         return { paused: true };
       },
-      "loop.resume": async ({ id, may_change }, caller) => {
+      "loop.resume": async ({ id, may_change, feedback }, caller) => {
         needs.rebindCredentials(ledger.loop(id).root_id, caller);
-        await engine.signals.send("resume", [id], { mayChange: may_change ?? [] });
+        await engine.signals.send("resume", [id], {
+          mayChange: may_change ?? [],
+          feedback: feedback?.trim() || null,
+        });
         return { resumed: true };
       },
       "loop.budget": ({ id, add_usd, add_tokens, add_minutes, add_iterations }) => {

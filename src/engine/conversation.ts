@@ -11,6 +11,7 @@ import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
 import { redactFile, type Journal } from "./journal.ts";
 import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts";
+import type { Recorded, RecordedTurn } from "./recorded.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Conversation {
@@ -40,6 +41,10 @@ export interface ConversationOptions {
   planSoFar: unknown;
   system: string;
   prompt: string;
+  /** The commit that the worktree is at, of a loop that works in one. */
+  begunOn: string | null;
+  /** Where an interrupted conversation goes on; null: it begins. */
+  recorded: Recorded | null;
   /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
   artifactProblems: (value: unknown) => string[];
   signal: AbortSignal;
@@ -60,7 +65,40 @@ export async function converse(options: ConversationOptions): Promise<Conversati
     refusal: null,
   };
   let circling = notCircling;
-  journal.message(messages[0]);
+  /** True where the conversation is over with this turn. What was answered already is not asked of the tools again. */
+  const take = async (turn: TurnResult, recorded: RecordedTurn | null): Promise<boolean> => {
+    conversation.turns += 1;
+    messages.push({ role: "assistant", content: turn.content });
+    options.onTurn(turn);
+    const calls = turn.content.filter((block) => block.type === "tool_use");
+    if (calls.length === 0) {
+      conversation.ending =
+        turn.stop === "refusal" ? "refused" : turn.stop === "max_tokens" ? "cut_off" : "done";
+      return true;
+    }
+    const noted = noteTurn(
+      circling,
+      calls.map((call) => ({ name: call.name, input: call.input, fitsSchema: fitsSchema(call, names) })),
+    );
+    circling = noted.circling;
+    conversation.stuck = noted.stuck;
+    let results: ContentBlock[] = [];
+    for (const call of calls) {
+      conversation.toolCalls += 1;
+      if (recorded?.answers) await restore(call, recorded.answers, names, options, conversation);
+      else if (recorded !== null && call.name === "run_command") results.push(cutOff(call));
+      else results.push(await answer(call, names, options, conversation));
+      signal.throwIfAborted();
+    }
+    if (recorded?.answers) results = recorded.answers;
+    else journal.message({ role: "user", content: results });
+    messages.push({ role: "user", content: results });
+    if (conversation.stuck !== null) conversation.ending = "stuck";
+    return conversation.stuck !== null;
+  };
+  if (options.recorded === null) journal.message({ ...messages[0], begun_on: options.begunOn });
+  for (const recorded of options.recorded?.turns ?? [])
+    if (await take(recorded.turn, recorded)) return conversation;
   while (conversation.turns < loop.budget.turns) {
     const turn = await options.model.turn(
       {
@@ -85,37 +123,36 @@ export async function converse(options: ConversationOptions): Promise<Conversati
       },
     );
     signal.throwIfAborted();
-    conversation.turns += 1;
-    messages.push({ role: "assistant", content: turn.content });
-    journal.message({ role: "assistant", content: turn.content, usage: turn.usage, stop: turn.stop });
-    options.onTurn(turn);
-    const calls = turn.content.filter((block) => block.type === "tool_use");
-    if (calls.length === 0) {
-      conversation.ending =
-        turn.stop === "refusal" ? "refused" : turn.stop === "max_tokens" ? "cut_off" : "done";
-      return conversation;
-    }
-    const noted = noteTurn(
-      circling,
-      calls.map((call) => ({ name: call.name, input: call.input, fitsSchema: fitsSchema(call, names) })),
-    );
-    circling = noted.circling;
-    conversation.stuck = noted.stuck;
-    const results: ContentBlock[] = [];
-    for (const call of calls) {
-      conversation.toolCalls += 1;
-      results.push(await answer(call, names, options, conversation));
-      signal.throwIfAborted();
-    }
-    messages.push({ role: "user", content: results });
-    journal.message({ role: "user", content: results });
-    if (conversation.stuck !== null) {
-      conversation.ending = "stuck";
-      return conversation;
-    }
+    journal.message({ role: "assistant", ...turn });
+    if (await take(turn, null)) return conversation;
   }
   return conversation;
 }
+
+/** The command of a turn that the daemon did not see the end of: running it again could do it twice. */
+function cutOff(call: ToolUse): ContentBlock {
+  const content =
+    "Interrupted: this command was ended before its outcome was known. It may have had its effect, in part or in whole: look before you run it again.";
+  return { type: "tool_result", tool_use_id: call.id, content, is_error: true };
+}
+
+/** What a call that is answered already has left behind in the conversation; nothing is done again. */
+async function restore(
+  call: ToolUse,
+  answers: readonly ContentBlock[],
+  names: readonly ToolName[],
+  options: ConversationOptions,
+  conversation: Conversation,
+): Promise<void> {
+  const answered = answers.find((one) => one.type === "tool_result" && one.tool_use_id === call.id);
+  const succeeded = answered?.type === "tool_result" && !answered.is_error;
+  if (writingTools.has(call.name) && succeeded) conversation.wrote = true;
+  if (!isArtifactTool(call.name)) return;
+  const quiet = { ...options.journal, output: () => {} };
+  await answer(call, names, { ...options, journal: quiet }, conversation);
+}
+
+const writingTools = new Set(["write_file", "edit_file"]);
 
 function fitsSchema(call: ToolUse, names: readonly ToolName[]): boolean {
   if (!isToolName(call.name) || !names.includes(call.name)) return false;
@@ -173,8 +210,8 @@ async function answer(
     return result("Accepted.", false);
   }
   const ran = await runTool(call.name, tool, asRecord(parsed.data), options, result);
-  const writes = call.name === "write_file" || call.name === "edit_file";
-  if (writes && ran.type === "tool_result" && ran.is_error !== true) conversation.wrote = true;
+  if (writingTools.has(call.name) && ran.type === "tool_result" && ran.is_error !== true)
+    conversation.wrote = true;
   return ran;
 }
 

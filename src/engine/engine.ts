@@ -138,7 +138,7 @@ export class Engine {
       loop.id,
       { kind: "interrupt" },
       {
-        patch: { progress: "interrupted; goes on from its last commit" },
+        patch: { progress: "interrupted; goes on where it was" },
         change: { events: [{ event: "loop.recovered", loop_id: loop.id, root_id: loop.root_id, data }] },
       },
     );

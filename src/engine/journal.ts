@@ -5,6 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../lib/errors.ts";
 import type { Parts } from "./parts.ts";
+import { conversationName } from "./recorded.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** output.log stops growing here. Bytes. */
@@ -78,7 +79,7 @@ export function journalIn(
       writeFileSync(join(directory, "prompt.md"), redact(text), { mode: 0o600 });
     },
     message: (entry) => {
-      append("conversation.jsonl", JSON.stringify(entry) + "\n");
+      append(conversationName, JSON.stringify(entry) + "\n");
     },
     judge: (entry) => {
       append("judge.jsonl", JSON.stringify(entry) + "\n");

@@ -167,7 +167,7 @@ export class Signals {
         continue;
       }
       const patch =
-        intent.signal === "resume" ? { ...grantAgain(parts, loop.id), ...permission(loop, intent) } : {};
+        intent.signal === "resume" ? { ...grantAgain(parts, loop.id), ...told(loop, intent) } : {};
       applied.push(ledger.apply(loop.id, eventOf(intent.signal), { patch }));
     }
     return applied;
@@ -226,14 +226,23 @@ export class Signals {
   }
 }
 
-/** Those that are made below it later inherit it. */
-function permission(loop: Loop, { may_change }: Intent): Pick<Loop, "context"> | null {
-  if (may_change === undefined) return null;
-  const text = `A person allows you to change these protected files where the task needs it: ${may_change.join(", ")}.`;
+/** What a person says with `resume`: for the next prompt. Loops made below it later inherit what may change. */
+function told(loop: Loop, intent: Intent): Pick<Loop, "context"> | null {
+  const may = intent.may_change ?? [];
+  const texts = may.length
+    ? [`A person allows you to change these protected files where the task needs it: ${may.join(", ")}.`]
+    : [];
+  if (intent.feedback !== null) texts.push(intent.feedback);
+  if (texts.length === 0) return null;
   const { context, iteration } = loop;
-  const known = new Set([...context.may_change, ...may_change]);
-  const feedback = [...context.feedback, { iteration, layer: "person", text }];
-  return { context: { ...context, may_change: [...known], feedback } };
+  const said = texts.map((text) => ({ iteration, layer: "person", text }));
+  return {
+    context: {
+      ...context,
+      may_change: [...new Set([...context.may_change, ...may])],
+      feedback: [...context.feedback, ...said],
+    },
+  };
 }
 
 function eventOf(signal: Exclude<Signal, "rebase" | "invalidate">): LoopEvent {

@@ -2,7 +2,7 @@
 import type { Loop } from "../domain/loop.ts";
 import { typeOf } from "../domain/loop-types.ts";
 import type { PassName } from "../domain/passes.ts";
-import { addTurn, noUsage, type Usage } from "./accounting.ts";
+import { addTurn, type Usage } from "./accounting.ts";
 import { inheritedContext } from "./artifacts.ts";
 import { converse, refusalReasons, type Conversation } from "./conversation.ts";
 import type { IterationContext, IterationEnd } from "./iteration-end.ts";
@@ -10,6 +10,7 @@ import type { Journal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { userPrompt } from "./prompts.ts";
+import { readRecorded, type Recorded } from "./recorded.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface TalkOptions {
@@ -37,9 +38,13 @@ export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
   const { loop, workspace, journal, model, context, pass } = options;
   const type = typeOf(workspace.run, loop);
   const { system } = type.prompt;
-  const prompt = userPrompt(loop, workspace.run, type, inheritedContext(parts, loop), pass);
+  const prompt = promptOf(parts, loop, workspace, pass);
   journal.prompt(`${system}\n\n---\n\n${prompt}`);
-  const usage = noUsage();
+  const recorded =
+    loop.loop_type === "code" ? context.unfinished : unfinishedTalk(parts, loop, workspace, pass);
+  const { last, usedBefore: usage } = readRecorded(journal.directory);
+  // A conversation that begins again leaves behind what it has cost.
+  if (recorded === null) for (const { turn } of last?.turns ?? []) addTurn(usage, turn);
   const conversation = await converse({
     loop,
     type,
@@ -51,6 +56,8 @@ export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
     journal,
     system,
     prompt,
+    begunOn: loop.base_commit,
+    recorded,
     artifactProblems: options.artifactProblems,
     signal: context.signal,
     onTurn: (turn) => {
@@ -68,4 +75,24 @@ export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
     usage,
     stuck: { passed: false, layer: "model", feedback, stuck: how, record: { ...usage, pass } },
   };
+}
+
+/**
+ * The conversation that the loop's iteration was interrupted in, where it can go on: it was begun with the same
+ * prompt, on the same commit. A person's hint, feedback or a rebase that came in between begin it again.
+ */
+export function unfinishedTalk(
+  parts: Parts,
+  loop: Loop,
+  workspace: Workspace,
+  pass: PassName | null,
+): Recorded | null {
+  const { last } = readRecorded(workspace.recordsDir(loop.id, loop.iteration));
+  if (last === null || last.begunOn !== loop.base_commit) return null;
+  return last.prompt === promptOf(parts, loop, workspace, pass) ? last : null;
+}
+
+function promptOf(parts: Parts, loop: Loop, workspace: Workspace, pass: PassName | null): string {
+  const type = typeOf(workspace.run, loop);
+  return userPrompt(loop, workspace.run, type, inheritedContext(parts, loop), pass);
 }

@@ -12,7 +12,9 @@ import { iterate } from "./iteration.ts";
 import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-record.ts";
 import type { IterationEnd } from "./iteration-end.ts";
 import { noRoom, roomOnDisk } from "./no-room.ts";
-import { interruptedRef, loopRef, openWorkspace, type Parts } from "./parts.ts";
+import { isInterrupted, prepareWorktree } from "./prepare-worktree.ts";
+import type { Recorded } from "./recorded.ts";
+import { interruptedRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
 import { rebaseIfAsked } from "./rebase.ts";
@@ -92,8 +94,8 @@ async function run(parts: Parts, id: string, signal: AbortSignal): Promise<TaskE
     if (failure) return { kind: "fail", failure };
   }
   workspace = await openWorkspace(parts, ledger.run(loop.root_id));
-  await prepareWorktree(parts, id, workspace);
-  return iterations(parts, id, workspace, boundedModel(parts, id, model), signal);
+  const unfinished = await prepareWorktree(parts, id, workspace);
+  return iterations(parts, id, workspace, boundedModel(parts, id, model), { signal, unfinished });
 }
 
 function waitForCredentials(loop: Loop, parts: Parts): TaskEnd {
@@ -109,49 +111,32 @@ function waitForCredentials(loop: Loop, parts: Parts): TaskEnd {
   };
 }
 
-/** The worktree at the loop's checkpoint; what an interrupted iteration left uncommitted is kept under a ref. */
-async function prepareWorktree(parts: Parts, id: string, workspace: Workspace): Promise<void> {
-  const { ledger } = parts;
-  const { repository, run } = workspace;
-  let loop = ledger.loop(id);
-  if (loop.base_commit === null || (loop.iteration === 0 && id !== loop.root_id)) {
-    loop = ledger.update(id, { base_commit: run.tip ?? run.target_commit, branch: run.branch });
-  }
-  const base = loop.base_commit ?? run.target_commit;
-  const path = workspace.workDir(id);
-  const checkpoint = (await repository.resolve(loopRef(id))) ?? base;
-  await repository.ensureWorktree(path, checkpoint);
-  const moved = (await repository.headOf(path)) !== checkpoint;
-  if (moved || (await repository.isDirty(path))) {
-    await repository.saveInterrupted(path, interruptedRef(id, loop.iteration), run.author);
-    await repository.resetWorktree(path, checkpoint);
-  }
-  if (loop.worktree !== path) ledger.update(id, { worktree: path });
-}
-
 async function iterations(
   parts: Parts,
   id: string,
   workspace: Workspace,
   model: Model,
-  signal: AbortSignal,
+  { signal, unfinished }: { signal: AbortSignal; unfinished: Recorded | null },
 ): Promise<TaskEnd> {
-  const { ledger, store } = parts;
+  const { ledger } = parts;
+  const preparedOn = ledger.loop(id).base_commit;
   for (let made = 0; ; made++) {
     if (parts.isHeld()) return { kind: "held" };
     await rebaseIfAsked(parts, id, workspace);
     signal.throwIfAborted();
     const loop = ledger.loop(id);
-    const last = store.iterations(id).at(-1);
-    const again =
-      last?.iteration === loop.iteration && (last.outcome === null || last.outcome === "interrupted");
+    const again = isInterrupted(parts, loop);
     const iteration = again ? loop.iteration : loop.iteration + 1;
     if (iteration > loop.max_iterations) return { kind: "fail", failure: iterationsUsedUp(loop) };
 
     begin(parts, loop, iteration, workspace);
     let end: IterationEnd;
     try {
-      end = await iterate(parts, id, workspace, model, { signal, afterAnother: made > 0 && !again });
+      end = await iterate(parts, id, workspace, model, {
+        signal,
+        afterAnother: made > 0 && !again,
+        unfinished: made === 0 && loop.base_commit === preparedOn ? unfinished : null,
+      });
     } catch (error) {
       finishRecord(parts, id, iteration, {
         outcome: "interrupted",

@@ -172,7 +172,13 @@ export const methods = {
   "loop.start": method(byId, yes("started")),
   "loop.pause": method(byId, yes("paused")),
   "loop.resume": method(
-    () => z.object({ id: z.string(), may_change: optional(mayChange()) }),
+    () =>
+      z.object({
+        id: z.string(),
+        may_change: optional(mayChange()),
+        /** For the next prompt. */
+        feedback: optional(z.string()),
+      }),
     yes("resumed"),
   ),
   "loop.budget": method(

@@ -1,6 +1,6 @@
 // kill -9 of the daemon or the runner, anywhere: the run finishes, and nothing happens twice.
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { signal, until, type Home } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, leftWorktrees, withRuns, type RunBed } from "../support/runs.ts";
@@ -59,9 +59,58 @@ describe("kill -9", () => {
         const result = await runs.loopr(run, { deadlineMs: 45_000 });
         expect(result).toMatchObject({ code: 0 });
         await expectMergedOnce(runs, base);
+        // Only the answer that was lost is asked for again, and what was told before stays told.
+        expect(runs.server.requests.map(({ turn }) => turn)).toEqual([0, 1, 2].toSpliced(at, 0, at));
       });
     });
   }
+
+  test("of the daemon while a command of the model runs: the model is told, and the rest stands", async () => {
+    const handler: Handler = (request) => {
+      if (request.turn === 0) return [tool("write_file", { path: "greet.sh", content: goodGreet })];
+      return request.turn === 1 ? [tool("run_command", { command: "sleep 4343" })] : [text("Done.")];
+    };
+    await withRuns(handler, async (runs) => {
+      const base = runs.repo.git("rev-parse", "main");
+      const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+      const runsIt = async () => (await runs.home.exec("pgrep", ["-f", "sleep 4343"])).code === 0;
+      await until(runsIt, 20_000, "the command");
+      killDaemon(runs.home);
+      expect(await client.wait(45_000)).toMatchObject({ code: 0 });
+      expect(runs.server.requests.map(({ turn }) => turn)).toEqual([0, 1, 2]);
+      expect(runs.server.requests[2]?.results.at(-1)).toMatchObject({ isError: true });
+      expect(runs.server.requests[2]?.results.at(-1)?.content).toStartWith(
+        "Interrupted: this command was ended",
+      );
+      await expectMergedOnce(runs, base);
+      // The record is of the whole iteration: three turns, what they used up, and one conversation.
+      const [loop] = json(await runs.loopr(["list", "--json"]))["loops"] as {
+        id: string;
+        tokens_out: number;
+      }[];
+      const exported = json(await runs.loopr(["export", loop?.id ?? "", "--json"]));
+      const [iteration] = exported["iterations"] as { turns: number; tokens_out: number }[];
+      expect(iteration).toMatchObject({ turns: 3, tool_calls: 2, tokens_out: loop?.tokens_out });
+    });
+  });
+
+  test("of the daemon, and its worktrees lost: what was done there is asked for again", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    const handler = solving((n) => {
+      if (n !== 2 || !bed.current) return;
+      const { home, repo } = bed.current;
+      killDaemon(home);
+      for (const path of leftWorktrees(home, repo).filter((path) => path.startsWith("/")))
+        rmSync(path, { recursive: true });
+    });
+    await withRuns(handler, async (runs) => {
+      bed.current = runs;
+      const base = runs.repo.git("rev-parse", "main");
+      expect(await runs.loopr(run, { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+      await expectMergedOnce(runs, base);
+      expect(runs.server.requests.map(({ turn }) => turn)).toEqual([0, 1, 2, 0, 1, 2]);
+    });
+  });
 
   test("of the daemon and of the client: any later command lets the run finish", async () => {
     let reached: (() => void) | null = null;
@@ -108,7 +157,7 @@ describe("kill -9", () => {
         killDaemon(runs.home);
         expect(await client.wait(45_000)).toMatchObject({ code: 0 });
         await expectMergedOnce(runs, base);
-        expect(runs.server.requests).toHaveLength(3); // the commit was there: the model was not asked again
+        expect(runs.server.requests).toHaveLength(3); // its work was all there: the model was not asked again
       },
       { files },
     );
@@ -170,5 +219,33 @@ describe("kill -9", () => {
       expect(await runs.loopr(["watch", waiting.id])).toMatchObject({ code: 0 });
       await expectMergedOnce(runs, base);
     });
+  });
+});
+
+test("a pause, and a word of the person before it goes on: the iteration begins again, in a clean worktree", async () => {
+  let release: (() => void) | null = null;
+  const handler: Handler = async ({ turn, prompt }) => {
+    if (prompt.includes("only greet.sh"))
+      return turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
+    if (turn === 0) return [tool("write_file", { path: "stray.txt", content: "stray" })];
+    await new Promise<void>((resolve) => (release = resolve));
+    return [text("Done.")];
+  };
+  await withRuns(handler, async (runs) => {
+    const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
+    await until(() => release !== null, 20_000, "the second turn");
+    const [loop] = json(await runs.loopr(["list", "--json"]))["loops"] as { id: string }[];
+    const id = loop?.id ?? "";
+    expect(await runs.loopr(["pause", id])).toMatchObject({ code: 0 });
+    release?.();
+    expect(await client.wait(45_000)).toMatchObject({ code: 6 });
+    expect(await runs.loopr(["resume", id, "-m", "change only greet.sh"])).toMatchObject({ code: 0 });
+    expect(await runs.loopr(["watch", id], { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
+    expect(runs.repo.git("ls-tree", "--name-only", "main")).not.toContain("stray.txt");
+    expect(runs.repo.git("show", `refs/loopr/interrupted/${id}/1:stray.txt`)).toBe("stray");
+    const exported = json(await runs.loopr(["export", id, "--json"]));
+    const tokens = (json(await runs.loopr(["list", "--json"]))["loops"] as { tokens_out: number }[])[0]
+      ?.tokens_out;
+    expect((exported["iterations"] as { tokens_out: number }[])[0]?.tokens_out).toBe(tokens ?? 0);
   });
 });
