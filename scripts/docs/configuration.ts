@@ -56,7 +56,8 @@ const descriptions: Readonly<Record<string, string>> = {
   "concurrency.per_type.phase": "Phase loops that run at a time.",
   "concurrency.per_type.code": "Code loops that run at a time.",
   "concurrency.lanes.no-net": "Jobs without network at a time: the model's file tools and commands.",
-  "concurrency.lanes.net": "Jobs with network at a time.",
+  "concurrency.lanes.net":
+    "Jobs of tools with network at a time. There are no such tools yet: checks and set-ups run in `heavy`, with network or without.",
   "concurrency.lanes.heavy": "Checks and set-ups at a time.",
   "llm.provider":
     "Who answers: Anthropic's API, or a script file (see [scripted-model.md](scripted-model.md)).",

@@ -301,7 +301,11 @@ export const commands: Readonly<Record<string, (to: Registration) => unknown>> =
     ),
   merge: ({ program, does }) =>
     does(
-      program.command("merge <id>").description("bring a verified run onto its target"),
+      program
+        .command("merge <id>")
+        .description(
+          "bring a verified run onto its target; where that has moved on, on top of it, checked again",
+        ),
       async () => (await act()).merge,
     ),
   help: ({ program, does }) =>

@@ -23,6 +23,12 @@ const pausing = process.env["LOOPR_DEBUG_PAUSE_AT"];
 const sticking = process.env["LOOPR_DEBUG_STICK_AT"];
 const crashing = process.env["LOOPR_DEBUG_CRASH_ON"];
 
+/** Milliseconds between two looks at what no event tells of; undefined: as usual. */
+export function tickMs(): number | undefined {
+  const ms = Number(process.env["LOOPR_DEBUG_TICK_MS"] ?? "");
+  return ms > 0 ? ms : undefined;
+}
+
 /** Returns when someone has sent SIGCONT; at once where nobody asked for this step. */
 export function pauseAt(step: Step): void {
   if (pausing === step) process.kill(process.pid, "SIGSTOP");

@@ -15,6 +15,7 @@ import { sweepOrphanJobs } from "../sandbox/orphans.ts";
 import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
+import { tickMs } from "./debug.ts";
 import { GitSecrets } from "./git-secrets.ts";
 import { secretPlaces } from "./secret-places.ts";
 import { Keyring } from "./keyring.ts";
@@ -87,6 +88,7 @@ export function createServices(options: ServiceOptions): Services {
     clock: systemClock,
     log,
     limits: config.concurrency,
+    tickMs: tickMs(),
     projectDir: (hash) => join(dataDir, "projects", hash),
     deny: (run) => places.deny(run),
     gitConfigs: (run) => gitSecrets.configsOf(run),

@@ -20,13 +20,14 @@ import { Tasks } from "./tasks.ts";
 import { requireUndoable } from "./undo.ts";
 import { Verifier } from "./verify.ts";
 
-const tickMs = 30_000;
+const tickMsDefault = 30_000;
 
 export class Engine {
   readonly ledger: Ledger;
   readonly parts: Parts;
   readonly verifier: Verifier;
   readonly #limits: ScheduleLimits;
+  readonly #tickMs: number;
   readonly gate: Gate;
   readonly signals: Signals;
   readonly #tasks: Tasks;
@@ -36,7 +37,8 @@ export class Engine {
   #stopping = false;
   #held = false;
 
-  constructor(options: EngineOptions & { limits: ScheduleLimits }) {
+  constructor(options: EngineOptions & { limits: ScheduleLimits; tickMs?: number | undefined }) {
+    this.#tickMs = options.tickMs ?? tickMsDefault;
     this.ledger = new Ledger(options.store, options.clock);
     const spending = new Spending(this.ledger, options.clock);
     this.parts = {
@@ -105,7 +107,7 @@ export class Engine {
     this.wake();
     this.#ticking = setInterval(() => {
       this.#tick();
-    }, tickMs).unref();
+    }, this.#tickMs).unref();
   }
 
   /** For what no event tells of: loops grow older in the queue, and somebody may have moved a target. */

@@ -105,11 +105,13 @@ test(
       expect(JSON.parse(status.stdout)).toMatchObject({ state: "running", pid, busy });
       expect((await home.loopr(["daemon", "status"])).stdout).toContain(why);
       expect((await home.loopr(["doctor"])).stdout).toContain(why);
-      for (const words of [["list"], ["daemon", "start"]]) {
+      for (const words of [["list"], ["daemon", "start"], ["daemon", "restart", "--when-idle"]]) {
         const refused = await home.loopr(words);
         expect(refused.code).toBe(4);
         expect(refused.stderr).toContain(`the daemon (PID ${pid}) runs, and lets nobody in`);
-        expect(refused.stderr).toContain("hint: ");
+        expect(refused.stderr).toContain(
+          "hint: end some of its clients and try again; `loopr daemon restart`",
+        );
       }
 
       expect(await home.loopr(["daemon", "restart"])).toMatchObject({ code: 0 });

@@ -1,7 +1,7 @@
 // The target moves under a running plan, and children fail: what the run does about it by itself.
 import { describe, expect, test } from "bun:test";
 import { until } from "../support/harness.ts";
-import { text, tool, type Handler, type RecordedRequest } from "../support/model-server.ts";
+import { hang, text, tool, type Handler, type RecordedRequest } from "../support/model-server.ts";
 import { json, plainPlans, withRuns, writeUserConfig, type RunBed } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
 
@@ -57,6 +57,26 @@ describe("the target moves while loops are at work", () => {
     repo.git("commit", "-qm", "Meanwhile");
   };
   const subjects = (repo: RunBed["repo"], of: string) => repo.git("log", "--format=%s", of).split("\n");
+
+  test("noticed by the slow look too, while nothing ends and no event tells of it", async () => {
+    await withRuns(
+      (request) =>
+        request.tools.includes("create_plan") ? [request.turn === 0 ? specs("a") : text("Done.")] : hang(),
+      async (runs) => {
+        configure(runs, "git: { divergence: pause }\n");
+        const { home, repo, server } = runs;
+        const env = { ...runs.env, LOOPR_DEBUG_TICK_MS: "50" };
+        const client = home.start(run, { cwd: repo.dir, env });
+        await until(() => server.requests.length > 2, 20_000, "the loop to be at work");
+        move(repo);
+        expect((await client.wait(20_000)).code).toBe(6);
+        const [root] = json(await runs.loopr(["list", "--json"]))["loops"] as { run_state: string }[];
+        expect(root?.run_state).toBe("paused");
+        expect(server.requests).toHaveLength(3);
+      },
+      { files },
+    );
+  });
 
   test("rebase, the default: the run's branch follows at once, checked there, and the loop at work with it", async () => {
     const bed: { current: RunBed | null } = { current: null };

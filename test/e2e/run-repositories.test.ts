@@ -131,7 +131,7 @@ function plantHooks(repo: Repository, trace: string): void {
 
 describe("a dirty checkout", () => {
   test("is warned about at the start, left untouched, and ends with 6 and the command to run", async () => {
-    await withRuns(solving, async ({ repo, loopr }) => {
+    await withRuns(solving, async ({ home, repo, loopr }) => {
       repo.write("README.md", "changed by the person\n");
       const before = repo.git("rev-parse", "main");
       const result = await loopr(run);
@@ -141,8 +141,18 @@ describe("a dirty checkout", () => {
       expect(repo.read("README.md")).toBe("changed by the person\n");
       expect(repo.git("rev-parse", "main")).toBe(before);
       const id = String((json(await loopr(["list", "--json"]))["loops"] as { id: string }[])[0]?.id);
-      repo.git("checkout", "-q", "--", "README.md");
+      // merge refuses it as well; the commands that it names do it, whatever the person has changed.
+      repo.write("greet.sh", "echo mine\n");
+      const refused = await loopr(["merge", id, "--json"]);
+      expect(refused.code).toBe(6);
+      const { code, hint } = json(refused)["failure"] as { code: string; hint: string };
+      expect(code).toBe("merge_dirty");
+      repo.git("checkout", "-q", "--", "greet.sh");
+      const commands = hint.slice(0, hint.indexOf(", or loopr merge"));
+      expect(await home.exec("sh", ["-c", commands])).toMatchObject({ code: 0 });
+      expect(repo.read("README.md")).toBe("changed by the person\n");
       expect(await loopr(["merge", id])).toMatchObject({ code: 0 });
+      expect(json(await loopr(["status", id, "--json"]))["run_state"]).toBe("merged");
       expect(repo.read("greet.sh")).toBe(goodGreet);
     });
   });

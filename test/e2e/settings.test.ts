@@ -1,6 +1,6 @@
 // Settings of the person that are not a run's: the daemon's own, the log's, notices; and what shows them all.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until, withHome, type Home } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
@@ -134,6 +134,46 @@ describe("concurrency", () => {
         expect(await most("concurrency: { model_calls: 3 }\n")).toEqual({ callsMost: 3, loopsMost: 3 });
       });
     },
+    limitMs,
+  );
+
+  test(
+    "lanes.no-net: with one slot the models' commands take turns, with two they meet each other",
+    () =>
+      withRuns(
+        ({ turn, prompt }) => {
+          if (turn > 0) return [text("Done.")];
+          const own = prompt.includes("<task>\nfirst") ? "first" : "second";
+          return [tool("run_command", { command: `sh meet.sh ${own} && echo x >x` })];
+        },
+        async ({ home, repo, loopr }) => {
+          const meeting = join(home.root, "meeting");
+          mkdirSync(meeting);
+          // Says whether another is there; with two slots nobody leaves before another has come.
+          repo.write(
+            "meet.sh",
+            `cd ${meeting}; mkdir busy || echo met >>met; touch $1
+if [ -e two ]; then until [ -e first ] && [ -e second ]; do sleep 0.05; done; else sleep 0.3; fi; rmdir busy; true\n`,
+          );
+          repo.git("add", "-A");
+          repo.git("commit", "-qm", "meet");
+          const both = async (slots: number) => {
+            const lanes = `concurrency: { lanes: { no-net: ${slots} } }\n`;
+            configure(home, `${lanes}sandbox: { write_allow: ["${meeting}"] }\n`);
+            await home.ok(["daemon", "stop"]);
+            const args = ["run", "--depth", "code", "--no-merge", "--yes", "--check", "true"];
+            const options = { deadlineMs: 40_000 };
+            const runs = ["first", "second"].map((title) => loopr([...args, title], options));
+            for (const { code } of await Promise.all(runs)) expect(code).toBe(0);
+            return readdirSync(meeting);
+          };
+          expect((await both(1)).sort()).toEqual(["first", "second"]);
+          for (const name of ["first", "second"]) rmSync(join(meeting, name));
+          writeFileSync(join(meeting, "two"), "");
+          expect(await both(2)).toContain("met");
+        },
+        { files: sampleFiles },
+      ),
     limitMs,
   );
 

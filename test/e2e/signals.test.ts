@@ -1,8 +1,10 @@
 // Signals by selector: pause, resume, cancel, rebase, invalidate, each over the real program.
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { signal, until } from "../support/harness.ts";
 import { text, tool, type Handler, type RecordedRequest } from "../support/model-server.ts";
 import { json, leftWorktrees, withRuns, type RunBed } from "../support/runs.ts";
+import { wire } from "../support/wire.ts";
 
 const files = { "a.txt": "a\n", "b.txt": "b\n", "test.sh": "! grep -q broken *.txt\n" };
 const spec = (name: string, depends_on: string[] = []) => ({
@@ -81,6 +83,36 @@ describe("pause, resume and cancel", () => {
       { files },
     );
   });
+});
+
+test("a signal to a loop that waits is told of at once", async () => {
+  const handler: Handler = (request) => (request.turn === 0 ? [planOf([spec("a")])] : [text("Done.")]);
+  await withRuns(
+    handler,
+    async ({ home, loopr }) => {
+      const id = (await loopr(["plan", "--wait", "--check", "sh test.sh", "Louder"])).stdout.trim();
+      const client = await wire(join(home.dir, "daemon.sock"));
+      await client.call("subscribe");
+      // It is meant to take less than 100 ms, on a machine that has nothing else to do.
+      const deadlineMs = 1_000;
+      for (const [method, status] of [
+        ["loop.pause", "paused"],
+        ["loop.resume", "awaiting_approval"],
+        ["loop.cancel", "cancelled"],
+      ] as const) {
+        const answer = client.call(method, { id });
+        await client.next(
+          ({ event, data }) =>
+            event === "loop.updated" && (data as Listed).id === id && (data as Listed).status === status,
+          deadlineMs,
+        );
+        expect((await answer).error).toBeUndefined();
+        client.messages.length = 0;
+      }
+      client.close();
+    },
+    { files },
+  );
 });
 
 test("a plan that is iterated after its approval: what followed is taken back and archived, the plan runs again", async () => {

@@ -18,16 +18,21 @@ function setUp(options: Partial<RunnerHostOptions> = {}): Bench {
 }
 
 describe("lanes", () => {
-  test(
-    "a full lane queues, in order; time in the queue is not run time; other lanes go on",
-    async () => {
-      const { place, host } = setUp({ slots: { "no-net": 2 } });
-      const sh = (command: string, more = {}) => runIn(host, place, { command, sandboxed: false, ...more });
+  test.each([
+    ["no-net", "heavy"],
+    ["net", "no-net"],
+    ["heavy", "net"],
+  ] as const)(
+    "a full lane (%s) queues, in order; time in the queue is not run time; other lanes (%s) go on",
+    async (lane, another) => {
+      const { place, host } = setUp({ slots: { [lane]: 2 } });
+      const sh = (command: string, more = {}) =>
+        runIn(host, place, { command, sandboxed: false, lane, ...more });
       const trace = join(place.worktree, "trace");
       const step = (n: number) => `echo +${n} >> trace; sleep 0.4; echo -${n} >> trace`;
       const all = Promise.all([1, 2, 3, 4].map((n) => sh(step(n), { timeout_ms: 10_000 })));
       await until("the first", () => existsSync(trace));
-      const other = await sh("echo other", { lane: "heavy" });
+      const other = await sh("echo other", { lane: another });
       expect(other).toMatchObject({ status: "success", output: "other\n" });
       const outcomes = await all;
       expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["success"]));
