@@ -3,6 +3,10 @@ import { isAbsolute } from "node:path";
 import { resolveCredentials } from "../config/credentials.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../domain/config.ts";
+import { likelyProduct } from "../domain/likely-product.ts";
+import { packageScripts } from "../domain/manifests.ts";
+import { shownPaths } from "../domain/shown-paths.ts";
+import { matcher } from "../domain/tree-paths.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { describeBounds } from "../engine/bounds.ts";
@@ -10,6 +14,7 @@ import { newLoop } from "../engine/new-loop.ts";
 import type { Git, OpenedRepository } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
 import { newLoopId } from "../lib/ids.ts";
+import { quote } from "../lib/shell.ts";
 import { loadScript } from "../llm/script-file.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { Params } from "../protocol/methods.ts";
@@ -79,6 +84,9 @@ export async function createRun(
   const warnings = [...loaded.warnings, ...aboutTypes];
   if (waived) warnings.push("unverified: no check runs (--no-check)");
   if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
+  const mayChange = options.may_change ?? [];
+  const bound = await checkedProduct(opened, target.commit, { config, checkCwd, mayChange });
+  if (bound !== null) warnings.push(bound);
   const blocked = await opened.repository.targetBlocked(target.branch);
   if (blocked) {
     const what = blocked.message.replace(/\.$/, "");
@@ -97,7 +105,7 @@ export async function createRun(
     config,
     env: runEnvironment(params.env ?? process.env, config.env.pass),
     check_cwd: checkCwd,
-    may_change: options.may_change ?? [],
+    may_change: mayChange,
     approve: options.approve ?? false,
     merge,
     credentials,
@@ -121,6 +129,27 @@ export async function createRun(
 
 function invalid(parameter: string, what: string): RpcError {
   return new RpcError(rpcCodes.invalidParams, `Invalid '${parameter}' parameter: ${what}`, { parameter });
+}
+
+/** What to say where the check's own command names files that a task may well have to change; null where it does not. */
+async function checkedProduct(
+  { repository }: OpenedRepository,
+  commit: string,
+  { config, checkCwd, mayChange }: { config: Config; checkCwd: string; mayChange: readonly string[] },
+): Promise<string | null> {
+  const { command, protected: configured } = config.validation;
+  if (command === null) return null;
+  const manifest = checkCwd === "" ? "package.json" : `${checkCwd}/package.json`;
+  const indirect = packageScripts((await repository.read(commit, manifest)) ?? "", command);
+  const files = await repository.files(commit);
+  const isAllowed = matcher(mayChange);
+  const named = likelyProduct({ commands: [command, ...indirect], checkCwd, files, configured });
+  const bound = named.filter((path) => !isAllowed(path));
+  if (bound.length === 0) return null;
+  return (
+    `the check's command names ${shownPaths(bound)}: protected as a part of the check, so that the run may not change it; ` +
+    `where the task has to: ${bound.map((path) => `--may-change ${quote(path)}`).join(" ")}`
+  );
 }
 
 function rootLoop(run: Run, levels: Run["levels"], description: string, now: number): Loop {

@@ -192,8 +192,15 @@ export function isCheckName(path: string): boolean {
   return infrastructureName.test(baseName(path));
 }
 
-function isInfrastructure(path: string): boolean {
+/** By its place or its name: a part of what builds and checks. */
+export function isInfrastructure(path: string): boolean {
   return kindOfPlace(path) !== null || isCheckName(path);
+}
+
+/** Whether it lies where programs keep their code. */
+export function isInProduct(path: string): boolean {
+  const folders = path.split("/").slice(0, -1);
+  return kindOfPlace(path) === null && folders.some((folder) => product.test(folder));
 }
 
 /** The first folder that says what is in it, where that is the repository's own tools; else null. */

@@ -152,6 +152,36 @@ describe("loopr resume --may-change", () => {
     );
   });
 
+  test("a check that names the product itself is told at the start, and does not stand in the way for long", async () => {
+    const bye = [tool("write_file", { path: "hello.sh", content: "echo bye\n" })];
+    await withRuns(
+      [bye, [text("Done.")], bye, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const args = ["run", "--depth", "code", "--check", "sh hello.sh | grep -q bye", "Part", "--yes"];
+        const result = await loopr([...args, "--max-iterations", "1"]);
+        expect(result.code).toBe(1);
+        expect(result.stderr).toContain(
+          "the check's command names hello.sh: protected as a part of the check",
+        );
+        expect(result.stderr).toContain("where the task has to: --may-change hello.sh");
+        const hint = /loopr (resume \S+ --may-change hello\.sh);/.exec(result.stderr)?.[1] ?? "";
+        expect(await loopr(hint.split(" "))).toMatchObject({ code: 0 });
+        expect(await loopr(["watch", hint.split(" ")[1] ?? ""])).toMatchObject({ code: 0 });
+        expect(repo.read("hello.sh")).toBe("echo bye\n");
+        const again = await loopr([
+          "plan",
+          "--check",
+          "sh hello.sh | grep -q bye",
+          "--may-change",
+          "hello.sh",
+          "X",
+        ]);
+        expect(`${again.stdout}${again.stderr}`).not.toContain("protected as a part");
+      },
+      { files },
+    );
+  });
+
   test("on_change: ask asks about the check's own files as well, once the check has passed", async () => {
     await withRuns(
       [renames, [text("Done.")]],
