@@ -1,4 +1,5 @@
 // Files that hold dependencies, which a task may add, beside what decides how a check runs, which it may not.
+import { isRedirected } from "./package-sources.ts";
 
 /** Parts of package.json that decide what a check runs; dependencies may change. */
 const checkParts = [
@@ -126,7 +127,13 @@ export function holdsSettings(path: string): boolean {
 export function onlyDependenciesChanged(path: string, before: string, after: string): boolean {
   if (isGoModule(path)) return !goRedirected(before, after);
   const tables = tablesOf(path);
-  return tables !== undefined && otherTables(before, tables) === otherTables(after, tables);
+  if (tables === undefined || isRedirected(before, after)) return false;
+  return otherTables(before, tables) === otherTables(after, tables);
+}
+
+/** Whether a new tsconfig.json has other modules come in the place of those that are named. */
+export function newTsconfigSteers(content: string): boolean {
+  return /"(paths|baseUrl|extends|jsxImportSource)"\s*:/.test(content);
 }
 
 function tablesOf(path: string): RegExp | undefined {

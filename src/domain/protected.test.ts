@@ -42,7 +42,7 @@ describe("tests that exist at the base", () => {
     "x/__snapshots__/y.snap",
     "testdata/golden.txt",
     ".hidden/tests/x",
-    "tests/.env",
+    "tests/.env.sample",
   ])("%s: changed or removed needs the second run, new is welcome", (path) => {
     expect(classOf(path, "modified")).toBe("second");
     expect(classOf(path, "deleted")).toBe("second");
@@ -100,10 +100,34 @@ describe("files that steer others", () => {
     ".cargo/config.toml",
     "spec/spec_helper.rb",
     "phpunit.xml",
+    ".pnp.cjs",
+    "go.work",
+    "vendor/modules.txt",
+    "build.rs",
+    "crates/a/build.rs",
+    ".env",
+    "packages/a/.env.test",
+    "usercustomize.py",
+    "tools/x.pth",
   ])("%s: new or changed needs the second run", (path) => {
     expect(classOf(path, "added")).toBe("second");
     expect(classOf(path, "modified")).toBe("second");
   });
+
+  test.each([".env.example", "src/build.rs.md", "docs/go.work.txt", "vendor/x/y.go"])(
+    "%s does not",
+    (path) => {
+      expect(classOf(path, "added")).toBe("free");
+    },
+  );
+
+  test.each(["tsconfig.json", "pnpm-workspace.yaml", "nx.json", "hatch.toml"])(
+    "%s where it is changed",
+    (path) => {
+      expect(classOf(path, "modified")).toBe("second");
+      expect(classOf(`packages/new/${path}`, "added")).toBe("free");
+    },
+  );
 
   test("a Makefile only where the check is make", () => {
     expect(classOf("Makefile", "modified", { command: "pytest" })).toBe("free");

@@ -24,10 +24,14 @@ const steering: readonly string[] = [
     "{jest,vitest,vite,playwright,cypress,ava,web-test-runner,wdio,nightwatch}.{config,workspace}.*",
   ),
   ...anywhere("{jest,vitest}.setup.* setupTests.* karma.conf.* .mocharc* .nycrc* .c8rc* .taprc"),
-  ...anywhere(".babelrc* babel.config.* bunfig.toml .npmrc .yarnrc* .pnpmfile.*"),
+  ...anywhere(".babelrc* babel.config.* bunfig.toml .npmrc .yarnrc* .pnpmfile.* .pnp.*"),
   ...anywhere(".rspec spec_helper.rb rails_helper.rb phpunit.xml* phpunit.dist.xml Pest.php nextest.toml"),
   ...anywhere("junit-platform.properties *.runsettings GNUmakefile CTestTestfile.cmake .prove"),
   ...below("pytest _pytest unittest sitecustomize usercustomize node_modules .mvn .cargo .bundle"),
+  // Modules in the place of others, and what runs before the tests are compiled.
+  ...anywhere("go.work vendor/modules.txt build.rs"),
+  // Read by test tools and their like by themselves: NODE_OPTIONS may be in them.
+  ...anywhere(".env{,.local,.test,.test.local,.development,.development.local,.ci}"),
   // How files are written out, and so what a check reads.
   ...anywhere(".gitattributes"),
   // What a linter or type checker looks at.
@@ -43,7 +47,7 @@ const steering: readonly string[] = [
 
 /** Settings of tests beside dependencies (manifests.ts tells which changed). A new one is a new package's. */
 const settings: readonly string[] = anywhere(
-  "pyproject.toml setup.cfg Cargo.toml go.mod tsconfig*.json jsconfig.json deno.json*",
+  "pyproject.toml setup.cfg hatch.toml Cargo.toml go.mod tsconfig*.json jsconfig.json deno.json* {nx,turbo,lerna}.json pnpm-workspace.yaml",
 );
 
 const continuousIntegration: readonly string[] = [

@@ -75,6 +75,29 @@ test("settings of a test tool in a manifest need the second run", async () => {
   expect((await classesOf("pytest", base, changes)).needSecondRun).toEqual(["pyproject.toml"]);
 });
 
+test("packages that come from elsewhere, and a new tsconfig that puts modules in the place of others", async () => {
+  const lock = (resolved: string) => JSON.stringify({ packages: { "node_modules/chai": { resolved } } });
+  const base = {
+    "package-lock.json": lock("https://r.org/chai.tgz"),
+    "Cargo.toml": '[dependencies]\na = "1"\n[[test]]\nname = "t"\n',
+    "lib/a.ts": "1",
+    "other/a.ts": "1",
+  };
+  const changes = {
+    "package-lock.json": lock("file:fake.tgz"),
+    "Cargo.toml": '[dependencies]\na = { path = "fake" }\n[[test]]\nname = "t"\n',
+    "tsconfig.json": '{ "compilerOptions": { "paths": { "chai": ["./fake"] } } }',
+    "lib/tsconfig.json": '{ "compilerOptions": { "strict": true } }',
+    "fresh/tsconfig.json": '{ "extends": "../other" }',
+    "fresh/a.ts": "1",
+  };
+  const { needSecondRun, forbidden } = await classesOf("npm test", base, changes);
+  expect(needSecondRun.toSorted()).toEqual(["Cargo.toml", "package-lock.json", "tsconfig.json"]);
+  expect(forbidden).toEqual([]);
+  const harness = { "Cargo.toml": base["Cargo.toml"].replace('"t"', '"t"\nharness = false') };
+  expect((await classesOf("cargo test", base, harness)).needSecondRun).toEqual(["Cargo.toml"]);
+});
+
 test("where the check runs no such tool, package.json is free", async () => {
   const base = { "package.json": packageJson() };
   expect(

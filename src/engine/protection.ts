@@ -3,10 +3,12 @@ import { posix } from "node:path";
 import {
   holdsSettings,
   newPackageSteers,
+  newTsconfigSteers,
   onlyDependenciesChanged,
   packageScriptsChanged,
 } from "../domain/manifests.ts";
 import { classifyChanges, doubtfulTests, newTests, type Classes } from "../domain/protected.ts";
+import { isLock, lockRedirected } from "../domain/package-sources.ts";
 import { canSteer } from "../domain/steering.ts";
 import { isSourceByContent } from "../domain/test-names.ts";
 import { matcher } from "../domain/tree-paths.ts";
@@ -61,7 +63,10 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const needSecondRun: string[] = [];
   for (const path of classes.needSecondRun)
     if (!(await onlyDependencies(request, path))) needSecondRun.push(path);
-  const added = await addedSteering(request, newTests({ changes, configured }), baseFiles);
+  const added = [
+    ...(await addedSteering(request, newTests({ changes, configured }), baseFiles)),
+    ...(await redirectedLocks(request)),
+  ];
   needSecondRun.push(...added.filter((path) => !permitted(path) && !needSecondRun.includes(path)));
   const scripts = commands.some((each) => readsPackageJson.test(each)) ? await changedScripts(request) : [];
   const why = "its scripts and settings say what the check runs";
@@ -98,10 +103,28 @@ async function addedSteering(
   const found: string[] = [];
   for (const path of tests) if (canSteer((await repository.read(commit, path)) ?? "")) found.push(path);
   for (const { status, path } of changes) {
-    if (status !== "added" || posix.basename(path) !== "package.json") continue;
+    const steers = newManifests.find(([name]) => name.test(posix.basename(path)))?.[1];
+    if (status !== "added" || steers === undefined) continue;
     const directory = posix.dirname(path);
     const isAbove = directory === "." || baseFiles.some((file) => file.startsWith(`${directory}/`));
-    if (isAbove && newPackageSteers((await repository.read(commit, path)) ?? "")) found.push(path);
+    if (isAbove && steers((await repository.read(commit, path)) ?? "")) found.push(path);
+  }
+  return found;
+}
+
+/** New ones above files that were there before. */
+const newManifests: readonly (readonly [name: RegExp, steers: (content: string) => boolean])[] = [
+  [/^package\.json$/, newPackageSteers],
+  [/^(tsconfig[\w.-]*|jsconfig)\.json$/, newTsconfigSteers],
+];
+
+/** Lock files in which a package that was there before comes from elsewhere. */
+async function redirectedLocks({ repository, base, commit, changes }: ProtectionRequest): Promise<string[]> {
+  const found: string[] = [];
+  for (const { status, path } of changes) {
+    if (status !== "modified" || !isLock(path)) continue;
+    const [before, after] = [await repository.read(base, path), await repository.read(commit, path)];
+    if (before !== null && after !== null && lockRedirected(path, before, after)) found.push(path);
   }
   return found;
 }
