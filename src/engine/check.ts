@@ -33,7 +33,7 @@ export interface CheckOptions {
   onOutput: (text: string) => void;
   /** The whole output goes here. */
   logPath: string;
-  /** The checkout is made, and the command about to run. */
+  /** The checkout is made, and the command runs. */
   onRunning?: () => void;
 }
 
@@ -77,8 +77,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       passed: false,
     };
   }
-  options.onRunning?.();
-  const ran = await options.jobs.run(
+  const running = options.jobs.run(
     {
       ...workspace.job(checkDir, "check"),
       loop_id: options.loopId,
@@ -97,6 +96,8 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
       options.onOutput(text);
     },
   );
+  options.onRunning?.();
+  const ran = await running;
   await redactFile(options.logPath, workspace.redact);
   const outcome = { ...ran, output: workspace.redact(ran.output) };
   options.signal.throwIfAborted();

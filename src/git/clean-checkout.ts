@@ -8,6 +8,7 @@ import { longTimeoutMs } from "./exec.ts";
 import { sweep } from "./files.ts";
 import { indexDigest, submoduleMode } from "./index-file.ts";
 import { differenceOf, modeOf, type Listing } from "./listing.ts";
+import { moveDetachedHead } from "./loose-ref.ts";
 import type { Opening, Worktree } from "./worktrees.ts";
 
 /** How a checkout's git directory was left. While it is so, the index says what git itself has written. */
@@ -54,14 +55,11 @@ async function changedOnly(
   // How unchanged files are written out may have changed with them.
   const changes = differenceOf(before.listing, wanted.listing);
   if (changes.some(({ name }) => name.endsWith(".gitattributes"))) return false;
-  const [{ git }] = await together(opening.open(), sweep(path, namesOf(wanted.listing), ".git"));
+  const [{ git, looseObjects }] = await together(opening.open(), sweep(path, namesOf(wanted.listing), ".git"));
   const { tree, commit } = wanted;
-  const args =
-    commit === null
-      ? ["read-tree", "--reset", "-u", "--no-recurse-submodules", tree]
-      : ["reset", "--hard", "--quiet", "--no-recurse-submodules", commit];
+  if (commit !== null && (looseObjects === null || !moveDetachedHead(gitDir, commit))) return false;
   try {
-    await git(args, { timeoutMs: longTimeoutMs });
+    await git(["read-tree", "--reset", "-u", "--no-recurse-submodules", tree], { timeoutMs: longTimeoutMs });
     return true;
   } catch (error) {
     if (error instanceof LooprError && error.code === "git_failed") return false;

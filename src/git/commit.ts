@@ -2,9 +2,7 @@
 // never enters a nested repository and never stores what is refused.
 import { readFile } from "node:fs/promises";
 import type { CommitResult } from "../engine/git-port.ts";
-import { deferred, type Deferred } from "../lib/deferred.ts";
 import { LooprError, systemCode } from "../lib/errors.ts";
-import { killPoint } from "../lib/kill-point.ts";
 import { together } from "../lib/together.ts";
 import { honestIndex, nestedRepositories } from "./checkout.ts";
 import { line, longTimeoutMs, type RunGit } from "./exec.ts";
@@ -12,6 +10,7 @@ import { clearTheWayTo, lstatOrNull } from "./files.ts";
 import { readIndexFile, submoduleMode, type IndexEntry } from "./index-file.ts";
 import { leadsOutside } from "./links.ts";
 import { differenceOf, rawChanges, textOf, type Listing } from "./listing.ts";
+import { moveDetachedHead, moveLooseRef } from "./loose-ref.ts";
 import { writeLoose } from "./loose.ts";
 import { decodeName, joinNames, pathOf, showName, splitNames } from "./names.ts";
 import { commitContent, identityLine, writeCommit } from "./objects.ts";
@@ -53,33 +52,21 @@ export interface Committed extends CommitResult {
 export async function commitAll(at: Worktree, commonDir: string, options: Committing): Promise<Committed> {
   identityLine(options.author);
   checkRef(options.ref);
+  const made = await makeCommit(at, options);
   await removeStaleLock(commonDir, options.ref);
-  const made = deferred<Pick<Committed, "commit" | "tree" | "listing">>();
-  // It starts while the rest is done, and moves nothing before it is told where to.
-  const [{ commit, tree, listing }] = await together(
-    settling(made, () => makeCommit(at, options)),
-    moveTo(
-      at.git,
-      options.ref,
-      made.promise.then((done) => done.commit),
-    ),
-  );
-  const result = { commit, tree, listing, changed: tree !== options.parentTree };
+  const isMoved =
+    at.looseObjects !== null &&
+    moveLooseRef(commonDir, options.ref, made.commit) &&
+    moveDetachedHead(at.gitDir, made.commit);
+  if (!isMoved) await moveTo(at.git, options.ref, made.commit);
+  const result = { ...made, changed: made.tree !== options.parentTree };
   return result.changed ? result : { ...result, ignored: await ignoredPaths(at.git) };
 }
 
-async function settling<T>(told: Deferred<T>, work: () => Promise<T>): Promise<T> {
-  try {
-    const value = await work();
-    told.resolve(value);
-    return value;
-  } catch (error) {
-    told.reject(error);
-    throw error;
-  }
-}
-
-async function makeCommit(at: Worktree, options: Committing) {
+async function makeCommit(
+  at: Worktree,
+  options: Committing,
+): Promise<Pick<Committed, "commit" | "tree" | "listing">> {
   const { git, path } = at;
   const tracked = new Set(options.index?.map(({ name }) => name));
   const { tooDeep, allKnown } = await clearTheWayTo(path, tracked);
@@ -260,16 +247,10 @@ function countMarkers(content: Buffer): number {
     .length;
 }
 
-/** The ref and HEAD, both or neither. */
-async function moveTo(git: RunGit, ref: string, commit: Promise<string>): Promise<void> {
-  const input = commit.then((id) => {
-    killPoint();
-    const moves = [`update ${ref} ${id}`, "option no-deref", `update HEAD ${id}`];
-    return Buffer.from(`${["start", ...moves, "prepare", "commit"].join("\n")}\n`);
-  });
-  // Where git does not even start, nobody waits for it.
-  input.catch(() => undefined);
-  await git(["update-ref", "-m", "loopr: commit", "--stdin"], { input, timeoutMs: longTimeoutMs });
+async function moveTo(git: RunGit, ref: string, commit: string): Promise<void> {
+  const moves = [`update ${ref} ${commit}`, "option no-deref", `update HEAD ${commit}`];
+  const input = `${["start", ...moves, "prepare", "commit"].join("\n")}\n`;
+  await git(["update-ref", "-m", "loopr: commit", "--stdin"], { input });
 }
 
 function listed(names: readonly string[]): string {

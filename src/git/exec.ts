@@ -27,8 +27,7 @@ export type Place =
   | { kind: "worktree"; gitDir: string; workTree: string; ours: boolean };
 
 export interface GitOptions {
-  /** A promise: git starts meanwhile, and is given nothing where it fails. */
-  input?: Buffer | string | Promise<Buffer>;
+  input?: Buffer | string;
   /** Exit codes that are answers; every other one throws `git_failed`. */
   accept?: readonly number[];
   /** Variables of git that this call needs: GIT_INDEX_FILE. */

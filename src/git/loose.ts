@@ -14,7 +14,7 @@ const temporaryBytes = 8;
 
 /** Extensions of a repository that leave the form of its loose objects as it is. */
 const harmlessExtensions =
-  /^extensions\.(noop(-v1)?|preciousobjects|partialclone|objectformat|refstorage|worktreeconfig|relativeworktrees)$/;
+  /^extensions\.(noop(-v1)?|preciousobjects|partialclone|objectformat|worktreeconfig|relativeworktrees)$/;
 
 /** Whether a loose object of this repository is what it is by default: not shared, not synced in a way of its own. */
 export function writesPlainObjects(configured: readonly ConfigEntry[]): boolean {

@@ -11,8 +11,7 @@ export interface ProcessRequest {
   args: string[];
   cwd: string;
   env: Record<string, string>;
-  /** A promise: the program starts meanwhile. One that fails gives no input. */
-  input: Buffer | Promise<Buffer> | null;
+  input: Buffer | null;
   timeoutMs: number;
   /** Where standard output passes this, the process is ended and `cut` is true. */
   outputBytesMax: number;
@@ -71,10 +70,7 @@ export function runProcess(request: ProcessRequest): Promise<ProcessResult> {
     });
     // A git that ends without reading its input makes the write fail; its exit code tells the reason.
     child.stdin.on("error", () => undefined);
-    Promise.resolve(request.input).then(
-      (input) => child.stdin.end(input ?? undefined),
-      () => child.stdin.end(),
-    );
+    child.stdin.end(request.input ?? undefined);
   });
 }
 

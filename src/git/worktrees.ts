@@ -22,7 +22,7 @@ export interface Worktree {
   path: string;
   gitDir: string;
   git: RunGit;
-  /** Where new objects go; null where git has to be asked for each. */
+  /** Where new objects go; null where all objects and refs are left to git. */
   looseObjects: string | null;
 }
 

@@ -12,6 +12,7 @@ export const systemTime: Time = {
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(cancelled());
+      if (ms <= 0) return resolve();
       const stop = () => {
         clearTimeout(timer);
         reject(cancelled());

@@ -1,11 +1,11 @@
 // npm run bench scale: 1,000 loops that wait and 200 that run, and what Loopr itself costs in an iteration.
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { schedule } from "../../src/domain/schedule.ts";
 import { Ledger } from "../../src/engine/ledger.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { openStore } from "../../src/store/store.ts";
-import { until, withHome, type Home } from "../support/harness.ts";
+import { until, withHome, type Home, type Repository } from "../support/harness.ts";
 import { median, printComparisons, quantile, type Comparison } from "./compare.ts";
 import { settledMemoryMb } from "./programs.ts";
 import { Wire } from "./wire.ts";
@@ -14,6 +14,7 @@ const pending = 1_000;
 const running = 200;
 const decisions = 2_000;
 const iterations = 25;
+const fewIterations = 5;
 const createdAtOnce = 8;
 const startDeadlineMs = 300_000;
 const kilobytesPerMegabyte = 1024;
@@ -26,9 +27,14 @@ export async function scaleSuite(): Promise<void> {
 }
 
 export async function overheadSuite(): Promise<void> {
-  await withHome(async (home) => {
-    printComparisons("An iteration, without model, tools and check", await overhead(home));
-  });
+  // Git that counts is slower: it has a home and a daemon of its own.
+  const rows: Comparison[] = [];
+  for (const measure of [overhead, gitProcesses]) {
+    await withHome(async (home) => {
+      rows.push(await measure(home));
+    });
+  }
+  printComparisons("An iteration, without model, tools and check", rows);
 }
 
 /** Loops whose model thinks for ever. */
@@ -121,10 +127,15 @@ interface Timed {
   ended_at: number | null;
 }
 
-async function overhead(home: Home): Promise<Comparison[]> {
-  const repository = home.repository({ name: "overhead" });
-  const script = join(home.root, "overhead.json");
-  const entries = Array.from({ length: iterations }, (_, index) => ({
+/** A run that makes so many iterations and then fails; each has another tree, or it would be stalled. */
+async function failingRun(
+  home: Home,
+  repository: Repository,
+  count: number,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const script = join(home.root, `${count}.json`);
+  const entries = Array.from({ length: count }, (_, index) => ({
     iteration: index + 1,
     turns: [
       { tools: [{ name: "write_file", input: { path: "work.txt", content: `${index}\n` } }] },
@@ -132,13 +143,41 @@ async function overhead(home: Home): Promise<Comparison[]> {
     ],
   }));
   writeFileSync(script, JSON.stringify({ entries }));
-  const args = ["run", "--depth", "code", "--check", "false", "--max-iterations", String(iterations)];
+  const args = ["run", "--depth", "code", "--check", "false", "--max-iterations", String(count)];
   const result = await home.loopr([...args, "--sandbox", "none", "--yes", "--json", "overhead"], {
     cwd: repository.dir,
-    env: { LOOPR_SCRIPT: script },
+    env: { ...env, LOOPR_SCRIPT: script },
     deadlineMs: startDeadlineMs,
   });
   const { id } = JSON.parse(result.stdout) as { id: string };
+  return id;
+}
+
+/** By a git on PATH that counts how often it is started: two runs, of which one makes more iterations. */
+async function gitProcesses(home: Home): Promise<Comparison> {
+  const repository = home.repository({ name: "counted" });
+  const log = join(home.root, "started");
+  const path = process.env["PATH"] ?? "";
+  mkdirSync(join(home.root, "bin"));
+  const script = `#!/bin/sh\necho >> '${log}'\nPATH='${path}' exec git "$@"\n`;
+  writeFileSync(join(home.root, "bin", "git"), script, { mode: 0o755 });
+  const started = async (count: number) => {
+    writeFileSync(log, "");
+    await failingRun(home, repository, count, { PATH: `${join(home.root, "bin")}:${path}` });
+    return readFileSync(log, "utf8").length;
+  };
+  const few = await started(fewIterations);
+  const many = await started(iterations);
+  return {
+    name: "git processes of an iteration",
+    value: (many - few) / (iterations - fewIterations),
+    unit: "",
+    note: `${few} in a run of ${fewIterations}, ${many} in one of ${iterations}`,
+  };
+}
+
+async function overhead(home: Home): Promise<Comparison> {
+  const id = await failingRun(home, home.repository({ name: "overhead" }), iterations);
   const wire = await Wire.open(home.dir);
   const told = (await wire.call("loop.iterations", { id })) as {
     iterations: Timed[];
@@ -157,13 +196,11 @@ async function overhead(home: Home): Promise<Comparison[]> {
   const tool = Object.values(tools).reduce((sum, { total_ms }) => sum + total_ms, 0) / whole.length;
   // The first also makes the worktrees and runs the check on the base.
   const own = whole.slice(1).map((took, index) => took - (checks[index + 1] ?? 0) - tool);
-  return [
-    {
-      name: "a file tool, a commit, a check",
-      value: median(own),
-      unit: "ms",
-      target: { of: "value", most: 15 },
-      note: `p90 ${quantile(own, 0.9).toFixed(0)}; whole ${median(whole).toFixed(0)}, check ${median(checks).toFixed(0)}, tool ${tool.toFixed(1)}; n=${own.length}`,
-    },
-  ];
+  return {
+    name: "a file tool, a commit, a check",
+    value: median(own),
+    unit: "ms",
+    target: { of: "value", most: 15 },
+    note: `p90 ${quantile(own, 0.9).toFixed(0)}; whole ${median(whole).toFixed(0)}, check ${median(checks).toFixed(0)}, tool ${tool.toFixed(1)}; n=${own.length}`,
+  };
 }
