@@ -1,51 +1,14 @@
 // One value per method: its name, parameters and result. Client and server derive their types from it.
 import * as z from "zod/mini";
+import { LoopStatus } from "../domain/loop.ts";
 import { PlanArtifact, PlanPreview, PlanSpec } from "../domain/artifacts.ts";
-import { boundKinds } from "../domain/bounds.ts";
-import { CheckResult, Evidence, IterationRecord } from "../domain/evidence.ts";
+import { CheckResult } from "../domain/evidence.ts";
 import { CheckRecord } from "../domain/evidence-note.ts";
-import { ExportEntry, FilePiece } from "../domain/export.ts";
+import { ExportEntry } from "../domain/export.ts";
 import { JudgeStats } from "../domain/judgement.ts";
-import { Loop, LoopStatus } from "../domain/loop.ts";
 import { Report } from "../domain/report.ts";
-import { signals } from "../domain/signal.ts";
-import { RunCreated, RunOptions } from "../domain/run-options.ts";
-
-export interface Method<P extends z.ZodMiniType = z.ZodMiniType, R extends z.ZodMiniType = z.ZodMiniType> {
-  readonly params: P;
-  readonly result: R;
-  /** Whether a client may repeat it by itself after a lost connection. */
-  idempotent: boolean;
-}
-
-/**
- * The schemas are made when a method is first used: a short command uses two or three of them, and making
- * them all would cost it a third of its time.
- */
-function method<P extends z.ZodMiniType, R extends z.ZodMiniType>(
-  params: () => P,
-  result: () => R,
-  idempotent = false,
-): Method<P, R> {
-  let [madeParams, madeResult]: [P | null, R | null] = [null, null];
-  return {
-    get params() {
-      return (madeParams ??= params());
-    },
-    get result() {
-      return (madeResult ??= result());
-    },
-    idempotent,
-  };
-}
-
-const none = () => z.object({});
-const byId = () => z.object({ id: z.string() });
-const optional = <T extends z.ZodMiniType>(schema: T) => z.optional(z.nullable(schema));
-const yes =
-  <K extends string>(key: K) =>
-  () =>
-    z.object({ [key]: z.literal(true) } as Record<K, z.ZodMiniLiteral<true>>);
+import { loopMethods } from "./loop-methods.ts";
+import { byId, method, none, optional, yes } from "./method.ts";
 
 /** Keys that the client's environment holds: in memory only, never stored, logged or given to a tool. */
 export const Credential = z.object({ api_key: z.string(), base_url: optional(z.string()) });
@@ -53,33 +16,7 @@ export type Credential = z.infer<typeof Credential>;
 export const Credentials = z.object({ anthropic: optional(Credential), openai: optional(Credential) });
 export type Credentials = z.infer<typeof Credentials>;
 
-const Bound = () =>
-  z.object({
-    owner: z.nullable(z.string()),
-    kind: z.enum(boundKinds),
-    limit: z.number(),
-    used: z.number(),
-    leased: z.number(),
-  });
-
 const LoopCounts = z.record(z.string(), z.number());
-
-/** `loop.get` adds the original client's flat fields to the record. */
-const loopDetail = () =>
-  z.object({
-    loop: z.extend(Loop, {
-      description: z.string(),
-      iterations: z.number(),
-      bounds: optional(z.array(Bound())),
-      /** Globs of the protected files that it may change. */
-      may_change: optional(z.array(z.string())),
-      /** Roots: what the run was merged as, or the verified tip of its branch; null where there is neither. */
-      commit: optional(z.string()),
-    }),
-  });
-
-/** Globs of protected files. */
-const mayChange = () => z.array(z.string().check(z.minLength(1))).check(z.minLength(1));
 
 export const methods = {
   initialize: method(
@@ -134,119 +71,7 @@ export const methods = {
     true,
   ),
   unsubscribe: method(none, () => z.object({ subscribed: z.literal(false) }), true),
-  /** In pages where they are many: the newest first; `cursor` is what the page before has answered. */
-  "loop.list": method(
-    () =>
-      z.object({
-        project: optional(z.string()),
-        status: optional(LoopStatus),
-        /** A built-in type or one of somebody's own. */
-        type: optional(z.string()),
-        cursor: optional(z.string()),
-      }),
-    () => z.object({ loops: z.array(Loop), cursor: optional(z.string()) }),
-    true,
-  ),
-  "loop.get": method(byId, loopDetail, true),
-  "loop.create_plan": method(
-    () =>
-      z.object({
-        description: z.string().check(z.minLength(1)),
-        project: optional(z.string()),
-        env: optional(z.record(z.string(), z.string())),
-        options: optional(RunOptions),
-      }),
-    () => RunCreated,
-  ),
-  "loop.replay": method(
-    () =>
-      z.object({
-        id: z.string(),
-        from: z.int().check(z.positive()),
-        model: optional(z.string().check(z.minLength(1))),
-        /** Approves its plans without asking. */
-        approve: optional(z.boolean()),
-      }),
-    () => RunCreated,
-  ),
-  "loop.start": method(byId, yes("started")),
-  "loop.pause": method(byId, yes("paused")),
-  "loop.resume": method(
-    () =>
-      z.object({
-        id: z.string(),
-        may_change: optional(mayChange()),
-        /** For the next prompt. */
-        feedback: optional(z.string()),
-      }),
-    yes("resumed"),
-  ),
-  "loop.budget": method(
-    () =>
-      z.object({
-        id: z.string(),
-        add_usd: optional(z.number().check(z.positive())),
-        add_tokens: optional(z.int().check(z.positive())),
-        add_minutes: optional(z.number().check(z.positive())),
-        add_iterations: optional(z.int().check(z.positive())),
-      }),
-    () => z.object({ budget_usd: z.number(), cost_usd: z.number(), bounds: z.array(Bound()) }),
-  ),
-  "loop.cancel": method(byId, yes("cancelled")),
-  "loop.signal": method(
-    () =>
-      z.object({
-        signal: z.enum(signals),
-        selectors: z.array(z.string()).check(z.minLength(1)),
-        project: optional(z.string()),
-        feedback: optional(z.string()),
-        /** With `resume`. */
-        may_change: optional(mayChange()),
-      }),
-    () =>
-      z.object({ signal: z.enum(signals), loops: z.array(z.object({ id: z.string(), status: LoopStatus })) }),
-  ),
-  "loop.delete": method(byId, yes("deleted")),
-  "loop.events": method(
-    () => z.object({ id: z.string(), since: optional(z.number()) }),
-    () =>
-      z.object({
-        events: z.array(z.object({ seq: z.number(), event: z.string(), data: z.unknown(), at: z.number() })),
-      }),
-    true,
-  ),
-  "loop.iterations": method(
-    () => z.object({ id: z.string(), cursor: optional(z.string()) }),
-    () =>
-      z.object({
-        iterations: z.array(IterationRecord),
-        evidence: z.array(Evidence),
-        cursor: optional(z.string()),
-      }),
-    true,
-  ),
-  /** One iteration whole: its record, its evidence (on the first page) and the files of its record. */
-  "loop.record": method(
-    () => z.object({ id: z.string(), iteration: z.int(), cursor: optional(z.string()) }),
-    () =>
-      z.object({
-        record: IterationRecord,
-        evidence: z.array(Evidence),
-        files: z.array(FilePiece),
-        cursor: optional(z.string()),
-      }),
-    true,
-  ),
-  "loop.diff": method(
-    () => z.object({ id: z.string(), iteration: optional(z.int()) }),
-    () => z.object({ diff: z.string(), truncated: z.boolean() }),
-    true,
-  ),
-  "loop.output": method(
-    () => z.object({ id: z.string(), iteration: optional(z.number()) }),
-    () => z.object({ output: z.string(), truncated: z.boolean() }),
-    true,
-  ),
+  ...loopMethods,
   "run.export": method(
     /** `cursor`: what the page before has answered. */
     () => z.object({ id: z.string(), cursor: optional(z.string()) }),
