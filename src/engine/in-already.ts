@@ -4,6 +4,12 @@ import { loopOfMessage, type Parts } from "./parts.ts";
 import type { CommitResult } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
 
+/** What is known of the run's loops. */
+interface Known {
+  store: Pick<Parts["store"], "iterations">;
+  ledger: Pick<Parts["ledger"], "loopsOf">;
+}
+
 /** `perhaps`: other loops' work is there, but nothing shows that it is what this loop would do. */
 export type InAlready = "yes" | "perhaps" | "no";
 
@@ -12,9 +18,9 @@ export type InAlready = "yes" | "perhaps" | "no";
  * it wrote in this iteration on top of other loops' work, and what it wrote was there already.
  */
 export async function inAlready(
-  parts: Parts,
+  parts: Known,
   loop: Loop,
-  workspace: Workspace,
+  workspace: Pick<Workspace, "repository" | "run">,
   { base, commit, wrote }: { base: string; commit: CommitResult; wrote: boolean },
 ): Promise<InAlready> {
   const { repository, run } = workspace;
@@ -29,9 +35,9 @@ export async function inAlready(
 }
 
 async function passedWorkIsIn(
-  parts: Parts,
+  parts: Known,
   loop: Loop,
-  { repository, run }: Workspace,
+  { repository, run }: Pick<Workspace, "repository" | "run">,
   { base, tree }: { base: string; tree: string },
 ): Promise<boolean> {
   const passed = parts.store

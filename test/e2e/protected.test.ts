@@ -48,7 +48,8 @@ describe("a task that has to change existing tests", () => {
     const handler: Handler = ({ tools, turn }) => {
       if (turn > 0) return [text("Done.")];
       if (tools.includes("create_plan")) {
-        const spec = { name: "Rename", description: "Rename hello.sh", changes_tests: ["hello_test.sh"] };
+        const name = "Re\u001b[31mname\u202e it";
+        const spec = { name, description: "Rename hello.sh", changes_tests: ["hello_test.sh"] };
         return [tool("create_plan", { title: "Rename", summary: "Rename it.", specs: [spec] })];
       }
       return rename;
@@ -60,6 +61,8 @@ describe("a task that has to change existing tests", () => {
         expect(result).toMatchObject({ code: 0 });
         expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: ["hello_test.sh"] });
         expect(repo.read("hello_test.sh")).toContain("greet.sh");
+        // What the model calls its spec is the commit's subject, without what a terminal would obey.
+        expect(repo.git("log", "-1", "--format=%s")).toBe("Rename it");
       },
       { files },
     );

@@ -49,6 +49,8 @@ describe("the model", () => {
         expect(server.requests).toHaveLength(1);
         refuse = false;
         const id = String(json(result)["id"]);
+        const { hint } = json(result)["failure"] as { hint: string };
+        expect(hint).toContain(`\`loopr resume ${id}\``);
         expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
         expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
         expect(repo.read("greet.sh")).toBe(goodGreet);

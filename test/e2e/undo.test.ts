@@ -83,6 +83,9 @@ describe("loopr undo", () => {
       expect(refused).toMatchObject({ code: 6, error: { code: "undo_dirty" } });
       expect(repo.git("rev-parse", "main")).toBe(head);
       expect(repo.read("README.md")).toBe("changed\n");
+      // People are told the id as they type it.
+      const { stderr } = await bed.loopr(["undo", id]);
+      expect(stderr).toMatch(new RegExp(`loopr undo ${id.split("-")[1]?.slice(0, 4) ?? ""}\\w{0,4} once`));
       repo.git("checkout", "-q", "--", "README.md");
       const { hint } = refused.error as { hint: string };
       const command = hint.slice(0, hint.indexOf(", or"));
