@@ -116,6 +116,7 @@ const unreachedCodes = new Set([
   "daemon_unreachable",
   "connection_lost",
   "socket_taken",
+  "other_home",
   "lock_failed",
   "log_unreadable",
   "too_few_files",

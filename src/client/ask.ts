@@ -26,7 +26,7 @@ const serverShape = {
 } as const satisfies Record<keyof Server, string>;
 const capabilitiesShape = { chat: "boolean", loops: "boolean", events: "boolean" } as const;
 
-type Server = Result<"initialize">;
+export type Server = Result<"initialize">;
 
 export type Answer =
   | { kind: "connected"; connection: Connection; server: Server; path: string }
@@ -40,7 +40,8 @@ export type Answer =
   | { kind: "original"; version: string | null }
   /** A daemon that does not let us in: it is busy, or speaks another protocol. */
   | { kind: "refuses"; error: RpcError }
-  | { kind: "stranger"; cause: LooprError | null };
+  /** `server`: a daemon, which the proof says is not the one that is meant. */
+  | { kind: "stranger"; cause: LooprError | null; server: Server | null };
 
 /** Whether who answers is the one that is meant. */
 export type Proof = (server: Server) => boolean;
@@ -110,7 +111,7 @@ async function greet(
     if (first.kind !== "connected") return first;
     if (!proof(first.server)) {
       const what = "what answers there is not the daemon that daemon.json names";
-      return { kind: "stranger", cause: new LooprError("not_a_daemon", what) };
+      return { kind: "stranger", cause: new LooprError("not_a_daemon", what), server: first.server };
     }
   }
   return handshake(connection, path, hello, deadline);
@@ -133,7 +134,7 @@ async function handshake(
     if (!(error instanceof LooprError)) throw error;
     if (error.code === "daemon_unresponsive") return { kind: "silent" };
     if (error.code === "connection_lost") return { kind: "closes" };
-    return { kind: "stranger", cause: error };
+    return { kind: "stranger", cause: error, server: null };
   }
   if (isServer(answer)) {
     if (answer.build !== build || build === "dev") {
@@ -142,7 +143,7 @@ async function handshake(
     return { kind: "connected", connection, server: answer, path };
   }
   if (isShaped(answer, { version: "string" })) return { kind: "original", version: answer.version };
-  return { kind: "stranger", cause: null };
+  return { kind: "stranger", cause: null, server: null };
 }
 
 function isServer(answer: unknown): answer is Server {

@@ -80,7 +80,7 @@ class ScriptedDaemon {
         pid: process.pid,
         nonce: this.nonce,
         started_at: 1,
-        home: "/nowhere",
+        home: dir,
       };
     }
     if (method === "subscribe") return { subscribed: true, seq: 10 };

@@ -1,4 +1,5 @@
 // One attempt at reaching a daemon that is already there: the socket, then the handshake.
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { defaultDataDir, defaultSocketPath } from "../lib/paths.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -6,7 +7,7 @@ import { build, version } from "../lib/version.ts";
 import { rpcCodes, type RpcError } from "../protocol/errors.ts";
 import { protocolVersion } from "../protocol/messages.ts";
 import type { Credentials, Params } from "../protocol/methods.ts";
-import { ask, handshakeMs, type Answer, type Proof } from "./ask.ts";
+import { ask, handshakeMs, type Answer, type Proof, type Server } from "./ask.ts";
 import { isDaemonLockHeld, liveIdentity, provenDaemon } from "./holder.ts";
 import { readIdentity } from "./identity.ts";
 
@@ -23,16 +24,25 @@ export type Dialled =
 
 /**
  * Throws `daemon_unresponsive` (it accepts, and does not answer), `daemon_busy` (it takes no more clients),
- * `socket_taken` (something that is no daemon of ours answers there), `daemon_unreachable` (permissions),
+ * `socket_taken` (something that is no daemon of ours answers there), `other_home` (the daemon of another home
+ * does), `daemon_unreachable` (permissions),
  * `version_mismatch` (an original or future daemon).
  */
 export async function dial(options: DialOptions): Promise<Dialled> {
   const { env } = options;
+  const dataDir = defaultDataDir(env);
   const hello = helloOf(options);
   let failure: LooprError | null = null;
   for (const { path, proof } of places(env)) {
     try {
       const answer = await ask(path, hello, Date.now() + handshakeMs, proof);
+      const server = "server" in answer ? answer.server : null;
+      if (server !== null && !isOfHome(dataDir, server)) {
+        if (answer.kind === "connected") answer.connection.close();
+        // Only where ours belongs it is in the way: a daemon.json that came with the copy of a home names the other.
+        if (path === defaultSocketPath(env)) failure = otherHome(path, server, env);
+        continue;
+      }
       if (answer.kind === "connected") return answer;
       if (answer.kind === "nobody") continue;
       if (answer.kind === "closes" && !(await closesAgain(path, proof, options))) continue;
@@ -58,13 +68,24 @@ interface Place {
  */
 function* places(env: DialOptions["env"]): Generator<Place> {
   const dataDir = defaultDataDir(env);
+  const atHome = join(dataDir, "daemon.sock");
   const told = readIdentity(dataDir)?.socket;
   if (told !== undefined) {
-    const isAtHome = told === join(dataDir, "daemon.sock");
-    yield { path: told, proof: isAtHome ? null : (server) => isNamed(dataDir, server) };
+    yield { path: told, proof: told === atHome ? null : (server) => isNamed(dataDir, server) };
   }
   const own = defaultSocketPath(env); // Looks at file systems, which is seldom needed.
-  if (own !== told) yield { path: own, proof: null };
+  if (own !== told) yield { path: own, proof: own === atHome ? null : (server) => isOfHome(dataDir, server) };
+}
+
+/** One socket may be named for several homes; the loops, keys and records of a daemon are those of its home. */
+function isOfHome(dataDir: string, server: Server): boolean {
+  if (server.home === dataDir) return true;
+  try {
+    const [its, ours] = [statSync(server.home), statSync(dataDir)];
+    return its.ino === ours.ino && its.dev === ours.dev;
+  } catch {
+    return isNamed(dataDir, server); // In a container the same home may have another path.
+  }
 }
 
 /** Read anew: a daemon that has just come has written its name before it listens. */
@@ -157,6 +178,15 @@ function original(path: string, itsVersion: string | null): LooprError {
     "version_mismatch",
     `a daemon of ${name} answers on ${path}, which this version (${version}) cannot work with`,
     "stop it with the `loopr` that started it, or set LOOPR_HOME to another directory",
+  );
+}
+
+function otherHome(path: string, { home, pid }: Server, env: DialOptions["env"]): LooprError {
+  const way = env["LOOPR_SOCKET"] ? "set LOOPR_SOCKET to another path" : "stop that daemon";
+  return new LooprError(
+    "other_home",
+    `the daemon of ${home} (PID ${pid}) answers on ${path}; the home of this command is ${defaultDataDir(env)}`,
+    `set LOOPR_HOME='${home}' to work with that daemon, or ${way} for one of this home`,
   );
 }
 

@@ -108,6 +108,9 @@ async function escalate(
   return false;
 }
 
+/** Where the daemon of this home may live all the same, and not be heard. */
+const knownByOtherProof = new Set(["socket_taken", "other_home", "daemon_busy"]);
+
 /** Hung, too: something else on the socket of a daemon that is known by other proof. Busy: it cannot be asked. */
 async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" | "busy" }> {
   try {
@@ -115,8 +118,7 @@ async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung
   } catch (error) {
     if (!(error instanceof LooprError)) throw error;
     if (error.code === "daemon_unresponsive") return { kind: "hung" };
-    const isOther = error.code !== "socket_taken" && error.code !== "daemon_busy";
-    if (isOther || provenDaemon(defaultDataDir(options.env)) === null) throw error;
+    if (!knownByOtherProof.has(error.code) || provenDaemon(defaultDataDir(options.env)) === null) throw error;
     if (error.code === "daemon_busy") return { kind: "busy" };
     return { kind: "hung" };
   }

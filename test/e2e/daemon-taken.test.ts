@@ -110,6 +110,21 @@ describe("a listener on the socket", () => {
         const second = await home.loopr(["daemon", "start", "-f"], { env: other });
         expect(second.code).toBe(1);
         expect(second.stderr).toContain(`the Loopr daemon of ${home.dir} (PID ${pid})`);
+        other.LOOPR_HOME = join(home.root, "not-there");
+        for (const words of [["status"], ["start"], ["stop"], ["restart"], ["restart", "--when-idle"]]) {
+          const refused = await home.loopr(["daemon", ...words], { env: other });
+          expect({ words, code: refused.code }).toEqual({ words, code: 4 });
+          expect(refused.stderr).toContain(
+            `the daemon of ${home.dir} (PID ${pid}) answers on ${env.LOOPR_SOCKET}`,
+          );
+          expect(refused.stderr).toContain(`hint: set LOOPR_HOME='${home.dir}' to work with that daemon`);
+        }
+        expect((await home.loopr(["list", "-a", "--json"], { env: other })).code).toBe(4);
+        expect(existsSync(other.LOOPR_HOME)).toBe(false);
+        const byLink = join(home.root, "by-link");
+        symlinkSync(home.userHome, byLink);
+        const spelled = { ...env, LOOPR_HOME: join(byLink, ".loopr") };
+        expect(await home.loopr(["list", "-a"], { env: spelled })).toMatchObject({ code: 0 });
         expect(JSON.parse(await home.ok(["daemon", "status", "--json"]))).toMatchObject({ pid });
       }),
     limitMs,
