@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fillStore } from "../support/full-store.ts";
 import { program, withHome } from "../support/harness.ts";
 import { text, tool } from "../support/model-server.ts";
 import { goodGreet, withRuns } from "../support/runs.ts";
@@ -139,6 +140,39 @@ test(
       const { stdout } = await home.loopr(["doctor", "--json"], { env });
       const { checks } = JSON.parse(stdout) as { checks: { name: string }[] };
       expect(JSON.stringify(checks.find(({ name }) => name === "flock"))).toContain('"ok"');
+    }),
+  limitMs,
+);
+
+test(
+  "thousands of loops come in pages that fit a message; who has subscribed is not cut off behind them",
+  () =>
+    withHome(async (home) => {
+      const count = 5_000;
+      fillStore(home.dir, count);
+      await home.ok(["daemon", "start"]);
+      const client = await wire(join(home.dir, "daemon.sock"));
+      await client.call("subscribe");
+      const ids = new Set<string>();
+      for (let cursor: string | null = null, pages = 0; ; pages++) {
+        const { result } = await client.call("loop.list", { cursor });
+        expect(JSON.stringify(result).length).toBeLessThan(1024 * 1024);
+        const page = result as { loops: { id: string }[]; cursor: string | null };
+        for (const { id } of page.loops) ids.add(id);
+        cursor = page.cursor;
+        if (cursor !== null) continue;
+        expect(pages).toBeGreaterThan(5);
+        break;
+      }
+      expect(ids.size).toBe(count);
+      // All at once, and not read before all are asked for.
+      const answers = Array.from({ length: 5 }, () => client.call("loop.list"));
+      expect(await client.call("ping")).toMatchObject({ result: { pong: true } });
+      for (const answer of answers) expect((await answer).error).toBeUndefined();
+      expect(client.isClosed()).toBe(false);
+      client.close();
+      const listed = JSON.parse(await home.ok(["list", "--json", "--all-projects"])) as { loops: unknown[] };
+      expect(listed.loops).toHaveLength(count);
     }),
   limitMs,
 );
