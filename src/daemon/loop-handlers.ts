@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../engine/ports.ts";
 import type { Git } from "../engine/git-port.ts";
 import type { Loop } from "../domain/loop.ts";
+import type { Run } from "../domain/run.ts";
 import { PlanArtifact } from "../domain/artifacts.ts";
 import { askedText, diffOfFiles } from "../engine/asked.ts";
 import { renderArtifact } from "../engine/artifacts.ts";
@@ -30,8 +31,8 @@ export interface LoopHandlerNeeds extends CreateRunNeeds {
   toolCounts: () => Record<string, ToolCount>;
   /** Starts what the first tool call of a run would have to wait for. */
   warmUp(): void;
-  /** Binds a run to the key that the caller holds. */
-  rebindCredentials(rootId: string, caller: Caller): void;
+  /** The key that pays for a run: its own while somebody has brought it, else the one that the caller holds. */
+  credentialsFor(run: Run, caller: Caller): Run["credentials"];
 }
 
 export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
@@ -70,10 +71,10 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         return { paused: true };
       },
       "loop.resume": async ({ id, may_change, feedback }, caller) => {
-        needs.rebindCredentials(ledger.loop(id).root_id, caller);
         await engine.signals.send("resume", [id], {
           mayChange: may_change ?? [],
           feedback: feedback?.trim() || null,
+          credentialsFor: (run) => needs.credentialsFor(run, caller),
         });
         return { resumed: true };
       },

@@ -161,11 +161,10 @@ export function createServices(options: ServiceOptions): Services {
           if (!result.ok) probe = null;
           return result;
         },
-        rebindCredentials: (rootId, caller) => {
-          const run = engine.ledger.run(rootId);
-          if (run.credentials === null || keyOf(run) !== null) return;
+        credentialsFor: (run, caller) => {
+          if (run.credentials === null || keyOf(run) !== null) return run.credentials;
           const key = resolveCredentials(run.config, caller.credentials, keyEnvironment);
-          if (key !== null) engine.ledger.updateRun(rootId, { credentials: keyring.add(key) });
+          return key === null ? run.credentials : keyring.add(key);
         },
       }),
     },

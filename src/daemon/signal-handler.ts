@@ -1,5 +1,6 @@
 // loop.signal: one signal to every loop that some selectors mean.
 import type { Loop } from "../domain/loop.ts";
+import type { Run } from "../domain/run.ts";
 import { parseSelector, type Term } from "../domain/selector.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Git } from "../engine/git-port.ts";
@@ -11,7 +12,7 @@ import type { Caller } from "./handlers.ts";
 interface Needs {
   engine: Engine;
   git: Git;
-  rebindCredentials(rootId: string, caller: Caller): void;
+  credentialsFor(run: Run, caller: Caller): Run["credentials"];
 }
 
 export async function signalLoops(
@@ -27,13 +28,13 @@ export async function signalLoops(
       parameter: "may_change",
     });
   const named = signals.named(params.selectors.map(termsOf), within);
-  if (params.signal === "resume")
-    for (const rootId of new Set(named.map(({ root_id }) => root_id)))
-      needs.rebindCredentials(rootId, caller);
   const ids = named.map(({ id }) => id);
   const loops = await signals.send(params.signal, ids, {
     feedback: params.feedback ?? null,
     mayChange: params.may_change ?? [],
+    ...(params.signal === "resume" && {
+      credentialsFor: (run: Run) => needs.credentialsFor(run, caller),
+    }),
   });
   return { signal: params.signal, loops: loops.map(({ id, status }) => ({ id, status })) };
 }

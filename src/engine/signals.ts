@@ -37,6 +37,8 @@ export interface Said {
   feedback?: string | null;
   /** Globs of protected files that the resumed loops may change from now on. */
   mayChange?: readonly string[];
+  /** Which key pays for a run once the signal is accepted; of a signal that is refused nothing is kept. */
+  credentialsFor?: (run: Run) => Run["credentials"];
 }
 
 export class Signals {
@@ -87,7 +89,8 @@ export class Signals {
     ledger.putRuns(
       intents.map(({ rootId, intent }) => {
         const run = ledger.run(rootId);
-        return { ...run, intents: [...(run.intents ?? []), intent] };
+        const credentials = said.credentialsFor ? said.credentialsFor(run) : run.credentials;
+        return { ...run, credentials, intents: [...(run.intents ?? []), intent] };
       }),
     );
     await Promise.all(intents.map(({ rootId, intent }) => this.#act(rootId, intent)));

@@ -1,4 +1,5 @@
-// A signal to many loops is all or nothing, wherever the daemon dies: at each store transaction in turn.
+// A signal to many loops is all or nothing: refused it leaves no trace, and it outlives a daemon that dies at any of
+// its store transactions.
 import { describe, expect, test } from "bun:test";
 import { Engine } from "../../src/engine/engine.ts";
 import type { LoopStatus } from "../../src/domain/loop.ts";
@@ -91,4 +92,22 @@ describe("a daemon that dies at any transaction of a signal leaves it to its suc
       store.close();
     }
   });
+});
+
+test("a key that comes with a resume pays only once that is accepted", async () => {
+  const other = { provider: "anthropic", base_url: null, fingerprint: "of another key" };
+  const paidAfter = async (status: LoopStatus) => {
+    const store = storeWith(status);
+    const { signals, ledger } = engineOn(store);
+    const said = { credentialsFor: () => other };
+    const answer = await signals.send("resume", [run.id], said).then(
+      () => "accepted",
+      () => "refused",
+    );
+    const { credentials } = ledger.run(run.id);
+    store.close();
+    return { answer, credentials };
+  };
+  expect(await paidAfter("running")).toEqual({ answer: "refused", credentials: run.credentials });
+  expect(await paidAfter("paused")).toEqual({ answer: "accepted", credentials: other });
 });
