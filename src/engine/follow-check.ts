@@ -70,7 +70,7 @@ export async function followCheck(check: Check): Promise<Followed> {
       const commands = [command, ...found.indirect, ...found.nested];
       const shell = isShellScript(path, content) ? content : makeRecipes(path, content, commands);
       for (const run of scriptRuns({ content: shell, path, cwd }, baseFiles)) {
-        const reason = `${path} ${run.how} it, ${why}`;
+        const reason = `${run.how === "runs" ? "run" : "sourced"} by ${path}, ${why}`;
         if (!run.isInfrastructure) found.unclear.set(run.path, reason);
         else if (!found.scripts.has(run.path)) found.scripts.set(run.path, reason);
         // What a test runs is what it tests, unless it is a runner of tests.

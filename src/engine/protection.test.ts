@@ -154,10 +154,10 @@ describe("what the check's scripts run is a part of the check", () => {
       const why = Object.fromEntries(classes.forbidden.map((one) => [one.path, one.why]));
       expect(why).toEqual({
         "ci/check.sh": "the check runs it",
-        "ci/lib.sh": "ci/check.sh sources it, which the check runs",
-        "ci/inner.sh": "ci/check.sh runs it, which the check runs",
+        "ci/lib.sh": "sourced by ci/check.sh, which the check runs",
+        "ci/inner.sh": "run by ci/check.sh, which the check runs",
         "sub/Makefile": "the check's recipes are in it",
-        "sub/tools/ready.sh": "sub/Makefile runs it, which the check runs",
+        "sub/tools/ready.sh": "run by sub/Makefile, which the check runs",
       });
       expect(classes.needSecondRun).toEqual(["test/greet_test.sh"]);
       expect(classes.told).toEqual(["greet.sh"]);

@@ -220,7 +220,8 @@ function circling(loop: Loop, how: string): Failure {
 /** What a person can do where files that the check depends on are what the work was refused for. */
 function protectedHint(id: string, files: readonly string[]): string {
   const options = files.map((file) => `--may-change ${quote(file)}`).join(" ");
-  return `where the task has to change these files: loopr resume ${id} ${options || "--may-change FILE"}; what it names may then change, and no longer guards the check`;
+  const command = `loopr resume ${id} ${options || "--may-change FILE"}`;
+  return `where the task has to change these files, which then no longer guard the check: ${command}`;
 }
 
 function iterationsUsedUp(loop: Loop): Failure {

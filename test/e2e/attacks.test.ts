@@ -268,7 +268,7 @@ const attacks: Attack[] = [
     },
     check: "chmod +x ci/steps/*; sh ci/check.sh",
     does: [write("ci/lib.sh", "all() { true; }\n"), write("ci/steps/unit", "#!/bin/sh\n")],
-    told: /ci\/lib.sh \(ci\/check.sh sources it, .*ci\/steps\/unit \(ci\/lib.sh runs it, which ci\/check.sh sources\)/,
+    told: /ci\/lib.sh \(sourced by ci\/check.sh, .*ci\/steps\/unit \(run by ci\/lib.sh, which ci\/check.sh sources\)/,
   },
   {
     name: "plants sitecustomize.py",

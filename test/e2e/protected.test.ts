@@ -120,9 +120,9 @@ describe("loopr resume --may-change", () => {
         const refused = await loopr(whole);
         expect(refused.code).toBe(1);
         expect(`${refused.stdout}${refused.stderr}`).toContain(
-          "ci/check.sh sources it, which the check runs",
+          "sourced by ci/check.sh, which the check runs",
         );
-        const hint = /loopr (resume \S+ --may-change ci\/lib\.sh);/.exec(refused.stderr)?.[1] ?? "";
+        const hint = /loopr (resume \S+ --may-change ci\/lib\.sh)$/m.exec(refused.stderr)?.[1] ?? "";
         expect(hint).toMatch(/^resume [0-9a-f]{4,}\.001 /);
 
         const second = await loopr(hint.split(" "));
@@ -167,7 +167,7 @@ describe("loopr resume --may-change", () => {
           "the check's command names hello.sh: protected as a part of the check",
         );
         expect(result.stderr).toContain("where the task has to: --may-change hello.sh");
-        const hint = /loopr (resume \S+ --may-change hello\.sh);/.exec(result.stderr)?.[1] ?? "";
+        const hint = /loopr (resume \S+ --may-change hello\.sh)$/m.exec(result.stderr)?.[1] ?? "";
         expect(await loopr(hint.split(" "))).toMatchObject({ code: 0 });
         expect(await loopr(["watch", hint.split(" ")[1] ?? ""])).toMatchObject({ code: 0 });
         expect(repo.read("hello.sh")).toBe("echo bye\n");
