@@ -27,7 +27,9 @@ test("asked again when a file of it has become another, be it one that was not t
     const known = noConfigurations();
     const values = async () => {
       const entries = await configurationAt(at, known, () => Date.now() + aheadMs);
-      return entries.filter(({ key }) => key.startsWith("x.")).map(({ key, value }) => `${key}=${value}`);
+      return entries
+        .filter(({ key }) => key.startsWith("filter."))
+        .map(({ key, value }) => `${key}=${value}`);
     };
     /** Nothing that was just written is believed to stay so. */
     const settled = async () => {
@@ -39,10 +41,10 @@ test("asked again when a file of it has become another, be it one that was not t
     await settled();
     expect([await values(), asked]).toEqual([[], 0]);
     const files = {
-      [join(gitDir, "config")]: "x.a",
-      [join(root, "included")]: "x.b",
-      [join(home, "conditional")]: "x.c",
-      [join(home, ".gitconfig")]: "x.d",
+      [join(gitDir, "config")]: "filter.a.clean",
+      [join(root, "included")]: "filter.b.clean",
+      [join(home, "conditional")]: "filter.c.clean",
+      [join(home, ".gitconfig")]: "filter.d.clean",
     };
     for (const [file, key] of Object.entries(files)) {
       fixture.git(root, "config", "--file", file, key, "1");
@@ -52,7 +54,7 @@ test("asked again when a file of it has become another, be it one that was not t
       expect(asked).toBe(0);
     }
     rmSync(join(root, "included"));
-    expect([(await values()).includes("x.b=1"), asked]).toEqual([false, 1]);
+    expect([(await values()).includes("filter.b.clean=1"), asked]).toEqual([false, 1]);
     // What depends on more than on files is asked each time.
     fixture.git(root, "config", "includeIf.onbranch:main.path", "~/never");
     await settled();

@@ -27,6 +27,7 @@ export interface KnownConfigurations {
 }
 
 const placesMax = 1_000;
+const commandLine = "command line:";
 /** Times of files have steps; one that was just written could be written again within the same step. */
 const settledMs = 50;
 const nsPerMs = 1_000_000n;
@@ -42,6 +43,7 @@ export interface ConfiguredPlace {
   commonDir: string;
 }
 
+/** What the place's configuration says of filters, merges, the core and extensions. */
 export async function configurationAt(
   at: ConfiguredPlace,
   known: KnownConfigurations,
@@ -56,9 +58,16 @@ export async function configurationAt(
   if (files !== null) {
     const print = printOf(files);
     if (print.newestMs < startedAt - settledMs)
-      known.watched.learn(at.gitDir, { entries, files, print: print.text });
+      known.watched.learn(at.gitDir, { entries: used(entries, origins), files, print: print.text });
   }
-  return entries;
+  return used(entries, origins);
+}
+
+/** What anybody here asks about: the rest, and what our own command line says, need not be kept for each worktree. */
+function used(entries: readonly ConfigEntry[], origins: readonly string[]): ConfigEntry[] {
+  return entries.filter(
+    ({ key }, at) => /^(filter|merge|core|extensions)\./.test(key) && origins[at] !== commandLine,
+  );
 }
 
 export async function askConfiguration(git: RunGit): Promise<readonly ConfigEntry[]> {
@@ -110,7 +119,7 @@ function filesOf(
   ]);
   for (const [at, { key, value }] of entries.entries()) {
     const origin = origins[at] ?? "";
-    if (origin === "command line:") continue;
+    if (origin === commandLine) continue;
     const file = origin.slice("file:".length);
     if (!origin.startsWith("file:") || !isAbsolute(file)) return null;
     files.add(file);

@@ -1,10 +1,11 @@
 // Loopr's worktrees: made, found, mended and removed. Which git directory belongs to a worktree is known from
 // the repository's registration (`worktrees/<id>/gitdir`), which jobs cannot write; what the worktree's own
 // .git file says is never asked, and put right where it differs.
-import { mkdir, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import { configurationAt, type KnownConfigurations } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { writesPlainObjects } from "./loose.ts";
@@ -12,11 +13,13 @@ import { gitAt, type Environment, type RunGit } from "./exec.ts";
 import { resetWorktree } from "./checkout.ts";
 import { lstatOrNull, removeTree } from "./files.ts";
 import { isMissing, repositoryGone, worktreeGone } from "./gone.ts";
+import { remembered } from "./remembered.ts";
 
 const lockReason = "in use by loopr";
 /** A lock file that is still there after this long was left by a git that is gone. */
 const lockWaitMs = 3_000;
 const lockPollMs = 50;
+const pathsMax = 2_000;
 
 export interface Worktree {
   path: string;
@@ -131,20 +134,40 @@ export async function findWorktree(at: Surroundings, asked: string): Promise<Ope
 export async function registrationOf(commonDir: string, path: string): Promise<string | null> {
   const registrations = join(commonDir, "worktrees");
   if (await isMissing(commonDir)) throw repositoryGone(commonDir);
+  // Where it was found last it is found again; among hundreds of loops' that saves reading all the others.
+  const before = foundAt.find(path);
+  if (before !== undefined && dirname(before) === registrations && isRegistration(before, path))
+    return before;
   for (const id of await readdir(registrations).catch(() => [])) {
     const gitDir = join(registrations, id);
-    const text = await readFile(join(gitDir, "gitdir"), "utf8").catch(() => "");
-    if (text !== "" && resolvePath(gitDir, text.replace(/\n$/, "")) === `${path}/.git`) return gitDir;
+    if (!isRegistration(gitDir, path)) continue;
+    foundAt.learn(path, gitDir);
+    return gitDir;
   }
   return null;
+}
+
+const foundAt = remembered<string>(pathsMax, () => 1);
+
+function isRegistration(gitDir: string, path: string): boolean {
+  const text = textOf(join(gitDir, "gitdir"));
+  return text !== "" && resolvePath(gitDir, text.replace(/\n$/, "")) === `${path}/.git`;
+}
+
+/** Empty where it cannot be read. Such a file is read in less time than it takes to wait for it. */
+function textOf(file: string): string {
+  try {
+    return readRegular(file).toString("utf8");
+  } catch {
+    return "";
+  }
 }
 
 async function restoreGitFile(path: string, gitDir: string): Promise<void> {
   const file = join(path, ".git");
   const expected = `gitdir: ${gitDir}\n`;
   const found = await lstatOrNull(file);
-  if (found?.isFile() && found.nlink === 1 && (await readFile(file, "utf8").catch(() => "")) === expected)
-    return;
+  if (found?.isFile() && found.nlink === 1 && textOf(file) === expected) return;
   await removeTree(file);
   await writeFile(file, expected, { flag: "wx" });
 }
