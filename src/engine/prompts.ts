@@ -1,5 +1,6 @@
 // What a loop's model is told: the template of its type, filled in with the task, its context and the feedback
 // so far. Only what comes from outside is ever cut, visibly; the template's own words never are.
+import { firstSentence } from "../domain/first-sentence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { choosableTypes, typesOf, type TypeDefinition } from "../domain/loop-types.ts";
 import { passSection, type PassName } from "../domain/passes.ts";
@@ -10,6 +11,9 @@ import type { Run } from "../domain/run.ts";
 const feedbackCharsMax = 16_000;
 /** How many of the last iterations' feedback a prompt shows. */
 const feedbackShown = 3;
+const feedbackKept = 10;
+/** Half of what the mark of a cut may take. */
+const markCharsMax = 32;
 
 export interface Inherited {
   title: string;
@@ -90,8 +94,21 @@ function checkSection(loop: Loop, run: Run, type: TypeDefinition): string {
   );
 }
 
+/**
+ * What a loop's record keeps of its feedback, oldest first: what prompts still show, as they show it. It is written
+ * with every change of the loop; the whole of it is in the iterations' records.
+ */
+export function keptFeedback(feedback: Loop["context"]["feedback"]): Loop["context"]["feedback"] {
+  const kept = feedback.slice(-feedbackKept);
+  return kept.map((one, at) => {
+    const isShown = at >= kept.length - feedbackShown || one.layer === "person";
+    return { ...one, text: isShown ? cut(one.text) : firstSentence(one.text) };
+  });
+}
+
+/** No longer than the bound, and so the same when it is cut again. */
 function cut(text: string): string {
   if (text.length <= feedbackCharsMax) return text;
-  const half = feedbackCharsMax / 2;
-  return `${text.slice(0, half)}\n[… ${text.length - feedbackCharsMax} characters cut …]\n${text.slice(-half)}`;
+  const half = feedbackCharsMax / 2 - markCharsMax;
+  return `${text.slice(0, half)}\n[… ${text.length - 2 * half} characters cut …]\n${text.slice(-half)}`;
 }

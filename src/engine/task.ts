@@ -16,6 +16,7 @@ import { isInterrupted, prepareWorktree } from "./prepare-worktree.ts";
 import type { Recorded } from "./recorded.ts";
 import { interruptedRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
+import { keptFeedback } from "./prompts.ts";
 import { ensureBranch, prepareRun } from "./prepare-run.ts";
 import { rebaseIfAsked } from "./rebase.ts";
 import { usedUp } from "./spending.ts";
@@ -33,7 +34,6 @@ export type TaskEnd =
 
 /** The same failure on the same tree this often is no progress. */
 const sameFailuresMax = 3;
-const feedbackKept = 10;
 /** The longest that a timer can be set to. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -187,9 +187,7 @@ function noteFailure(parts: Parts, id: string, iteration: number, end: Iteration
       ...loop.context,
       failures,
       running_ms: parts.spending.runningMs(id),
-      feedback: [...loop.context.feedback, { iteration, layer, text: feedback, ...files }].slice(
-        -feedbackKept,
-      ),
+      feedback: keptFeedback([...loop.context.feedback, { iteration, layer, text: feedback, ...files }]),
     },
   };
   // Together with the record: an iteration that has failed without its feedback would be made in vain.
