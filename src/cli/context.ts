@@ -1,6 +1,7 @@
 // What every command gets: where to write, and how the person wants it.
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { plain } from "../lib/plain.ts";
 import { isTerminal, writeOut } from "../lib/stdio.ts";
 
 /** Exit codes of contracts: fixed. */
@@ -75,7 +76,7 @@ export function reportError(context: Pick<CliContext, "json" | "print">, error: 
   const { code, message, hint } = describe(error);
   // Where stdout itself is what failed, the document has no place to go to.
   if (context.json && code !== "output_failed") context.print({ error: { code, message, hint } });
-  else writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+  else writeOut(2, plain(`error: ${message}\n` + (hint ? `  hint: ${hint}\n` : "")));
   return exitCodeOf(error);
 }
 

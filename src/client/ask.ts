@@ -2,11 +2,13 @@
 import { lstatSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
 import { build } from "../lib/version.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { Params, Result } from "../protocol/methods.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { Connection } from "./connection.ts";
+import { isListenedAt } from "./listeners.ts";
 
 /** For connecting and the handshake together. */
 export const handshakeMs = 2_000;
@@ -37,8 +39,8 @@ export type Answer =
   /** It takes the connection or lets it wait, and says nothing. */
   | { kind: "silent" }
   /** A daemon of the original Loopr, or of a version whose handshake is not ours. */
-  | { kind: "original"; version: string | null }
-  /** A daemon that does not let us in: it is busy, or speaks another protocol. */
+  | { kind: "original"; version: string }
+  /** A daemon that does not let us in: it is busy, or of a version that cannot work with ours. */
   | { kind: "refuses"; error: RpcError }
   /** `server`: a daemon, which the proof says is not the one that is meant. */
   | { kind: "stranger"; cause: LooprError | null; server: Server | null };
@@ -71,9 +73,10 @@ async function open(path: string, deadline: number): Promise<Connection | Answer
     } catch (error) {
       if (error instanceof LooprError) throw error;
       const code = systemCode(error);
-      if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR") return { kind: "nobody" };
+      if (code === "ENOENT" || code === "ENOTDIR") return { kind: "nobody" };
       if (code === "ECONNRESET" || code === "EPIPE") return { kind: "closes" };
-      if (code !== "EAGAIN") throw unreachable(path, error);
+      if (code === "ECONNREFUSED" && !isListenedAt(path)) return { kind: "nobody" };
+      if (code !== "ECONNREFUSED" && code !== "EAGAIN") throw unreachable(path, error);
       if (Date.now() > deadline) return { kind: "silent" };
       await sleep(queueFullRetryMs);
     }
@@ -128,8 +131,15 @@ async function handshake(
     answer = await connection.request("initialize", hello, Math.max(1, deadline - Date.now()));
   } catch (error) {
     if (error instanceof RpcError) {
-      if (error.code === rpcCodes.unknownMethod) return { kind: "original", version: null };
-      return { kind: "refuses", error };
+      // Every daemon of Loopr knows this method, and has two reasons to refuse it.
+      const isRefusal = error.code === rpcCodes.busy || error.code === rpcCodes.versionMismatch;
+      const said = plainLine(error.message);
+      if (isRefusal) return { kind: "refuses", error: new RpcError(error.code, said, error.data) };
+      const cause = new LooprError(
+        "not_a_daemon",
+        `it answers the handshake with error ${error.code}: ${said}`,
+      );
+      return { kind: "stranger", cause, server: null };
     }
     if (!(error instanceof LooprError)) throw error;
     if (error.code === "daemon_unresponsive") return { kind: "silent" };
@@ -142,7 +152,8 @@ async function handshake(
     }
     return { kind: "connected", connection, server: answer, path };
   }
-  if (isShaped(answer, { version: "string" })) return { kind: "original", version: answer.version };
+  if (isShaped(answer, { version: "string" }))
+    return { kind: "original", version: plainLine(answer.version) };
   return { kind: "stranger", cause: null, server: null };
 }
 

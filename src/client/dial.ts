@@ -137,12 +137,16 @@ function notLetIn(
     case "closes":
       return socketTaken(path, "it closes every connection");
     case "stranger":
-      return socketTaken(path, "it does not speak Loopr's protocol", answer.cause);
+      return socketTaken(path, `it does not speak Loopr's protocol${because(answer.cause)}`, answer.cause);
     case "original":
       return original(path, answer.version);
     case "refuses":
       return refused(answer.error, env);
   }
+}
+
+function because(cause: LooprError | null): string {
+  return cause === null ? "" : ` (${cause.message})`;
 }
 
 function unresponsive(path: string, env: DialOptions["env"]): LooprError {
@@ -172,11 +176,10 @@ function refused(error: RpcError, env: DialOptions["env"]): LooprError {
 }
 
 /** Reported, never replaced or signalled: its loops are not ours to interrupt. */
-function original(path: string, itsVersion: string | null): LooprError {
-  const name = itsVersion === null ? "another version of Loopr" : `Loopr ${itsVersion}`;
+function original(path: string, itsVersion: string): LooprError {
   return new LooprError(
     "version_mismatch",
-    `a daemon of ${name} answers on ${path}, which this version (${version}) cannot work with`,
+    `a daemon of Loopr ${itsVersion} answers on ${path}, which this version (${version}) cannot work with`,
     "stop it with the `loopr` that started it, or set LOOPR_HOME to another directory",
   );
 }

@@ -1,5 +1,6 @@
 // Why a process that lives does not answer, as far as the kernel tells.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { listeners } from "./listeners.ts";
 
 /** For people; null where nothing is known. Looks only. `proc`: where the kernel tells of processes. */
 export function whatItWaitsOn(pid: number, proc = "/proc"): string | null {
@@ -24,11 +25,8 @@ export function whatItWaitsOn(pid: number, proc = "/proc"): string | null {
 
 /** Whether a process listens on a Unix socket, whatever name that has by now. False where nothing is known. */
 export function isListening(pid: number, proc = "/proc"): boolean {
-  const listening = new Set<string>();
-  for (const line of read(`${proc}/${pid}/net/unix`).split("\n")) {
-    const [, , , flags, , , inode] = line.trim().split(/\s+/);
-    if (flags === acceptsFlag && inode !== undefined) listening.add(`socket:[${inode}]`);
-  }
+  const inodes = listeners(`${proc}/${pid}/net/unix`).map(({ inode }) => `socket:[${inode}]`);
+  const listening = new Set(inodes);
   try {
     const descriptors = `${proc}/${pid}/fd`;
     return readdirSync(descriptors).some((fd) => listening.has(linkTargetOf(`${descriptors}/${fd}`)));
@@ -36,9 +34,6 @@ export function isListening(pid: number, proc = "/proc"): boolean {
     return false;
   }
 }
-
-/** __SO_ACCEPTCON, in /proc/net/unix. */
-const acceptsFlag = "00010000";
 
 function linkTargetOf(path: string): string {
   try {

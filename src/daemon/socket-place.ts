@@ -97,7 +97,7 @@ function whoAnswers(answer: Exclude<Answer, { kind: "nobody" }>): string {
     case "connected":
       return `the Loopr daemon of ${answer.server.home} (PID ${answer.server.pid}) answers there`;
     case "original":
-      return `a daemon of ${answer.version === null ? "another version of Loopr" : `the original Loopr (${answer.version})`} answers there`;
+      return `a daemon of the original Loopr (${answer.version}) answers there`;
     case "refuses":
       return `a daemon answers there that refuses us: ${answer.error.message}`;
     case "silent":

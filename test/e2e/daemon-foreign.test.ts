@@ -1,9 +1,9 @@
 // Something else on the socket: told apart, reported, never replaced or signalled.
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { withHome, type Home, type RunResult } from "../support/harness.ts";
+import { until, withHome, type Home, type RunResult } from "../support/harness.ts";
 
 const limitMs = 60_000;
 
@@ -30,6 +30,28 @@ async function listening(
   } finally {
     for (const socket of sockets) socket.destroy();
     server.close();
+  }
+}
+
+/** Refuses every request, in words that clear the screen of who shows them. */
+function refusing(code: number): (line: string, socket: Socket) => void {
+  return (line, socket) => {
+    const { id } = JSON.parse(line) as { id: number };
+    socket.write(JSON.stringify({ id, error: { code, message: "\x1b[2Jboom\x1b[31m" } }) + "\n");
+  };
+}
+
+/** Connections that wait for a listener which takes none, until there is no room for another. */
+async function fillQueue(path: string): Promise<Socket[]> {
+  const waiting: Socket[] = [];
+  for (;;) {
+    const socket = connect(path);
+    const taken = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    if (!taken) return waiting;
+    waiting.push(socket);
   }
 }
 
@@ -125,6 +147,77 @@ describe("on our socket", () => {
       limitMs,
     );
   }
+
+  for (const code of [-32603, -32601]) {
+    test(
+      `one that answers with error ${code}: no daemon of ours, and nothing of it that a terminal obeys`,
+      () =>
+        withHome((home) =>
+          listening(home, refusing(code), async () => {
+            const said = `it answers the handshake with error ${code}: boom`;
+            for (const [words, exit] of [
+              [["daemon", "start"], 4],
+              [["daemon", "status"], 4],
+              [["daemon", "stop"], 1],
+              [["list", "-a"], 4],
+            ] as const) {
+              const result = await home.loopr([...words], { deadlineMs: 20_000 });
+              expect({ words, exit: result.code }).toEqual({ words, exit });
+              expect(result.stderr).toContain("something that is not our daemon holds the socket");
+              expect(result.stderr).toContain(said);
+              expect(result.stdout + result.stderr).not.toContain("\x1b");
+            }
+          }),
+        ),
+      limitMs,
+    );
+  }
+
+  test(
+    "one that says that it is full, in colours: nothing of them reaches the terminal",
+    () =>
+      withHome((home) =>
+        listening(home, refusing(1005), async () => {
+          const status = await home.loopr(["daemon", "status"]);
+          expect(status).toMatchObject({ code: 0, stderr: "" });
+          expect(status.stdout).toMatch(/^full +boom$/m);
+          const started = await start(home);
+          expect(started.stderr).toContain("lets nobody in: boom\n");
+        }),
+      ),
+    limitMs,
+  );
+
+  test(
+    "one whose queue is full: somebody listens, and nothing takes its place",
+    () =>
+      withHome(async (home) => {
+        mkdirSync(home.dir, { recursive: true, mode: 0o700 });
+        const path = join(home.dir, "daemon.sock");
+        const script = `require("node:net").createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => console.log("up"))`;
+        const listener = home.spawn(process.execPath, ["-e", script]);
+        await until(() => listener.stdout().includes("up"), 10_000);
+        listener.kill("SIGSTOP");
+        const { ino } = lstatSync(path);
+        const waiting = await fillQueue(path);
+        try {
+          for (const words of [
+            ["daemon", "status"],
+            ["daemon", "start"],
+            ["list", "-a"],
+          ]) {
+            const result = await home.loopr(words, { deadlineMs: 20_000 });
+            expect({ words, code: result.code }).toEqual({ words, code: 4 });
+            expect(result.stderr).toContain(`holds the socket ${path}: it is not responding`);
+          }
+          expect(lstatSync(path).ino).toBe(ino);
+        } finally {
+          for (const socket of waiting) socket.destroy();
+          listener.kill("SIGKILL");
+        }
+      }),
+    limitMs,
+  );
 
   test(
     "one that accepts and is silent: not responding, and no second daemon",
