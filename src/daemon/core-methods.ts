@@ -1,4 +1,5 @@
 // The methods of the daemon itself. Their shapes never change: any client can ask any daemon and stop it.
+import { secretsOfUrl } from "../lib/base-url.ts";
 import { RpcError, rpcCodes } from "../protocol/errors.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
@@ -67,8 +68,10 @@ function initialize(
   const credentials = params.credentials ?? null;
   options.remember(caller.id, { cwd: params.cwd ?? null, credentials, name: params.client ?? "" });
   if (credentials) {
-    options.onSecret(credentials.anthropic?.api_key ?? "");
-    options.onSecret(credentials.openai?.api_key ?? "");
+    for (const credential of [credentials.anthropic, credentials.openai]) {
+      const { api_key = "", base_url } = credential ?? {};
+      for (const secret of [api_key, ...secretsOfUrl(base_url ?? "")]) options.onSecret(secret);
+    }
     services.onClientCredentials(credentials);
   }
   return {

@@ -24,6 +24,7 @@ import type { Keyring } from "./keyring.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
 import { requireUntracked } from "./copyable.ts";
 import { settleTypes } from "./run-types.ts";
+import { withoutPassword, withPassword } from "./stored-config.ts";
 
 const titleCharsMax = 72;
 
@@ -33,6 +34,8 @@ export interface CreateRunNeeds {
   keyring: Keyring;
   /** The daemon's own environment where its keys may count, else empty. */
   keyEnvironment: Readonly<Record<string, string | undefined>>;
+  /** The person's own, as the daemon has read them. */
+  settings: Config;
   probeSandbox: () => Promise<SandboxProbe>;
   now: () => number;
 }
@@ -76,12 +79,18 @@ export async function createRun(
   await requireUntracked(loaded, opened.repository, target.commit);
   const sandboxed = await requireSandbox(config.sandbox.mode, needs);
   const credentials = requireModel(config, caller, needs);
+  const stored = withoutPassword(config);
+  requireNoKey(stored, needs);
+  const description = needs.keyring.redact(params.description);
   const checkCwd = config.validation.cwd === "." ? "" : config.validation.cwd;
   await requireDirectory(opened, target.commit, checkCwd);
 
   const now = needs.now();
   const merge = options.merge ?? config.git.auto_merge;
   const warnings = [...loaded.warnings, ...aboutTypes];
+  if (description !== params.description) {
+    warnings.push("the task holds an API key or a password of yours: [key] is kept in its place");
+  }
   if (waived) warnings.push("unverified: no check runs (--no-check)");
   if (!sandboxed) warnings.push("unsandboxed: tools and the check run with all of your rights");
   const mayChange = options.may_change ?? [];
@@ -102,8 +111,8 @@ export async function createRun(
     branch: null,
     levels,
     types,
-    config,
-    env: runEnvironment(params.env ?? process.env, config.env.pass),
+    config: stored,
+    env: needs.keyring.redactAll(runEnvironment(params.env ?? process.env, config.env.pass)),
     check_cwd: checkCwd,
     may_change: mayChange,
     approve: options.approve ?? false,
@@ -123,7 +132,7 @@ export async function createRun(
     budget_minutes: config.limits.run_minutes,
     created_at: now,
   };
-  const root = rootLoop(run, levels, params.description, now);
+  const root = rootLoop(run, levels, description, now);
   return { run, root, bounds: describeBounds(root, run) };
 }
 
@@ -177,6 +186,20 @@ function requireCheck(config: Config, waived: boolean): void {
   );
 }
 
+/** The settings of a run are stored with it, and a command with another text in the key's place would fail. */
+function requireNoKey(config: Config, { keyring }: CreateRunNeeds): void {
+  const named = Object.entries(config).find(([, value]) => {
+    const text = JSON.stringify(value);
+    return keyring.redact(text) !== text;
+  });
+  if (named === undefined) return;
+  throw new LooprError(
+    "config_invalid",
+    `the settings of the run hold an API key or a password of yours (${named[0] === "validation" ? "the check's command" : named[0]})`,
+    "they are stored with the run, and keys never are: have the command read it from a file",
+  );
+}
+
 async function targetOf(
   config: Config,
   opened: OpenedRepository,
@@ -227,7 +250,8 @@ export function requireModel(config: Config, caller: Caller, needs: CreateRunNee
     loadScript(config.llm.script); // a broken script is told now, not in the middle of the run
     return null;
   }
-  const key = resolveCredentials(config, caller.credentials, needs.keyEnvironment);
+  const settings = withPassword(config, needs.settings);
+  const key = resolveCredentials(settings, caller.credentials, needs.keyEnvironment);
   if (key !== null) return needs.keyring.add(key);
   const variable = config.llm.providers.anthropic.api_key_env ?? "ANTHROPIC_API_KEY";
   throw new LooprError(

@@ -38,6 +38,7 @@ export interface LoopHandlerNeeds extends CreateRunNeeds {
 export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
   const { engine, store } = needs;
   const { ledger } = engine;
+  const answered = (handlers: Handlers) => answeredWith(handlers, (params) => withoutKeys(params, needs));
   return {
     ...answered({
       "loop.list": async (params) => loopsPage(await list(needs, params), params.cursor),
@@ -195,13 +196,21 @@ function preview(needs: LoopHandlerNeeds, loop: Loop): Result<"plan.get_preview"
   };
 }
 
+/** What a person says is stored: a key among it is not. The task and its options `createRun` looks at. */
+const said = ["feedback", "reason", "plan"] as const;
+
+function withoutKeys<P extends object>(params: P, { keyring }: LoopHandlerNeeds): P {
+  const found = Object.entries(params).filter(([name]) => said.some((one) => one === name));
+  return { ...params, ...Object.fromEntries(keyring.redactAll(found)) };
+}
+
 /** Gives every handler the same translation of failures to the wire's codes. */
-function answered(handlers: Handlers): Handlers {
+function answeredWith(handlers: Handlers, clean: <P extends object>(params: P) => P): Handlers {
   const wrap =
     <M extends MethodName>(handler: (params: Params<M>, caller: Caller) => Promise<Result<M>> | Result<M>) =>
     async (params: Params<M>, caller: Caller): Promise<Result<M>> => {
       try {
-        return await handler(params, caller);
+        return await handler(clean(params), caller);
       } catch (error) {
         throw error instanceof LooprError ? refusalOf(error) : error;
       }

@@ -26,6 +26,7 @@ import type { EphemeralEvent, Services } from "./ports.ts";
 import { Retention } from "./retention.ts";
 import { createRunnerHost } from "./runner-host.ts";
 import { readSalt } from "./salt.ts";
+import { withPassword } from "./stored-config.ts";
 import { countingJobs } from "./tool-counts.ts";
 
 /**
@@ -77,7 +78,7 @@ export function createServices(options: ServiceOptions): Services {
     const known = keyring.keyOf(run);
     if (known !== null || run.credentials === null) return known;
     // Not brought by a client since the start, but perhaps in a file or in our own environment.
-    const own = resolveCredentials(run.config, null, keyEnvironment);
+    const own = resolveCredentials(withPassword(run.config, config), null, keyEnvironment);
     if (own !== null) keyring.add(own);
     return keyring.keyOf(run);
   };
@@ -148,6 +149,7 @@ export function createServices(options: ServiceOptions): Services {
         dataDir,
         keyring,
         keyEnvironment,
+        settings: config,
         startedAt,
         toolCounts: () => counted.counts(),
         warmUp: () => {
@@ -163,7 +165,8 @@ export function createServices(options: ServiceOptions): Services {
         },
         credentialsFor: (run, caller) => {
           if (run.credentials === null || keyOf(run) !== null) return run.credentials;
-          const key = resolveCredentials(run.config, caller.credentials, keyEnvironment);
+          const settings = withPassword(run.config, config);
+          const key = resolveCredentials(settings, caller.credentials, keyEnvironment);
           return key === null ? run.credentials : keyring.add(key);
         },
       }),
@@ -193,12 +196,9 @@ export function createServices(options: ServiceOptions): Services {
       retention.start();
     },
     onClientCredentials: (credentials) => {
-      if (!credentials.anthropic?.api_key) return;
-      keyring.add({
-        provider: "anthropic",
-        api_key: credentials.anthropic.api_key,
-        base_url: credentials.anthropic.base_url ?? null,
-      });
+      const { api_key = "", base_url = null } = credentials.anthropic ?? {};
+      if (!api_key && !base_url) return;
+      keyring.add({ provider: "anthropic", api_key, base_url });
       engine.signals.credentialsArrived((run) => keyring.keyOf(run) !== null);
     },
     stop: async () => {

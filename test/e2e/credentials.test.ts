@@ -49,6 +49,24 @@ describe("keys", () => {
     });
   });
 
+  test("a password in the base URL and a key in what a person says serve, and are not on disk", async () => {
+    await withRuns(solving, async (bed) => {
+      const url = new URL(bed.server.url);
+      [url.username, url.password] = ["user", "PASSWORD-999"];
+      const env = { ANTHROPIC_API_KEY: keys[0], ANTHROPIC_BASE_URL: url.href };
+      const refused = await bed.loopr([...run("task"), "--check", `echo ${keys[0]}`], { env });
+      expect(refused.code).toBe(2);
+      expect(refused.stdout).toContain("the check's command");
+      const task = `a task with ${keys[0]} and PASSWORD-999`;
+      const made = await bed.loopr(run(task), { env, deadlineMs: 45_000 });
+      expect(made.code).toBe(0);
+      expect(made.stdout).toContain("[key] is kept in its place");
+      expect(payers(bed)).toEqual({ "a task with [key] and [key]": [keys[0]] });
+      for (const secret of [keys[0], "PASSWORD-999"])
+        expect((await bed.home.exec("grep", ["-rlaF", secret, bed.home.root])).stdout).toBe("");
+    });
+  });
+
   test("a crash that has a key in its words leaves none: not in the logs, the notes on the crash, or status", async () => {
     await withRuns(solving, async ({ home }) => {
       const env = {
