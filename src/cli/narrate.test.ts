@@ -69,7 +69,7 @@ describe("events in words", () => {
     [
       "loop.recovered",
       { id: rootId, from_status: "running", to_status: "pending" },
-      ["interrupted by the daemon's end; goes on from its last commit"],
+      ["interrupted by the daemon's end; goes on where it was"],
     ],
     ["stream.gap", { dropped: 3 }, ["3 events could not be shown"]],
     ["daemon.stopping", {}, ["the daemon is stopping; the loops go on when it starts again"]],

@@ -68,7 +68,7 @@ export class Narrator {
       case "loop.artifact":
         return [this.#line(event.data.id, `wrote ${plainLine(event.data.path)}`)];
       case "loop.recovered":
-        return [this.#line(event.data.id, "interrupted by the daemon's end; goes on from its last commit")];
+        return [this.#line(event.data.id, "interrupted by the daemon's end; goes on where it was")];
       case "plan.awaiting_approval":
         return []; // the loop's new state says it
       case "plan.approved":

@@ -10,8 +10,9 @@ import { isToolName, tools, type Tool, type ToolName } from "../tools/catalog.ts
 import { invalidJsonKey } from "../tools/invalid-input.ts";
 import { toolSchema } from "../tools/schemas.ts";
 import { redactFile, type Journal } from "./journal.ts";
+import { firstLine, firstLines, summary } from "./tool-words.ts";
 import type { ContentBlock, Jobs, Message, Model, TurnResult } from "./ports.ts";
-import type { Recorded, RecordedTurn } from "./recorded.ts";
+import type { RecordedTurn, Unfinished } from "./recorded.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Conversation {
@@ -44,7 +45,7 @@ export interface ConversationOptions {
   /** The commit that the worktree is at, of a loop that works in one. */
   begunOn: string | null;
   /** Where an interrupted conversation goes on; null: it begins. */
-  recorded: Recorded | null;
+  recorded: Unfinished | null;
   /** Refuses an artifact that fits its schema and is still wrong: problems as sentences. */
   artifactProblems: (value: unknown) => string[];
   signal: AbortSignal;
@@ -97,8 +98,25 @@ export async function converse(options: ConversationOptions): Promise<Conversati
     return conversation.stuck !== null;
   };
   if (options.recorded === null) journal.message({ ...messages[0], begun_on: options.begunOn });
-  for (const recorded of options.recorded?.turns ?? [])
-    if (await take(recorded.turn, recorded)) return conversation;
+  let isOver = false;
+  const hear = (said: string) => {
+    const content: ContentBlock[] = [{ type: "text", text: said }];
+    const last = messages.at(-1);
+    if (last?.role === "user") last.content = [...last.content, ...content];
+    else messages.push({ role: "user", content });
+    isOver = false;
+    circling = notCircling;
+  };
+  for (const recorded of options.recorded?.turns ?? []) {
+    isOver = await take(recorded.turn, recorded);
+    recorded.said.forEach(hear);
+  }
+  for (const text of options.recorded?.unsaid ?? []) {
+    hear(text);
+    journal.message({ role: "user", content: [{ type: "text", text }], said: true });
+  }
+  if (isOver) return conversation;
+  Object.assign(conversation, { ending: "turns_used_up", stuck: null });
   while (conversation.turns < loop.budget.turns) {
     const turn = await options.model.turn(
       {
@@ -259,39 +277,4 @@ async function runTool(
 
 function asRecord(value: unknown): Record<string, unknown> {
   return z.parse(z.record(z.string(), z.unknown()), value);
-}
-
-function summary(input: Record<string, unknown>): string {
-  const first = input["path"] ?? input["command"] ?? input["pattern"];
-  return typeof first === "string" ? firstLine(first) : "";
-}
-
-function firstLine(text: string): string {
-  const line = text.split("\n", 1)[0] ?? "";
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
-}
-
-/** So much of a refusal stands in the output; the model is told all of it. Lines. */
-const reasonLinesMax = 6;
-
-function firstLines(text: string): string {
-  const lines = text.trimEnd().split("\n");
-  const shown = lines.slice(0, reasonLinesMax).map(firstLine);
-  if (lines.length > reasonLinesMax) shown.push("…");
-  return shown.join("\n  ");
-}
-
-/** The reasons of a refused call in one line, as the end of a sentence. */
-export function refusalReasons(refusal: string): string {
-  return refusal
-    .replace(/^Not accepted:\n/, "")
-    .split("\n")
-    .map((line) =>
-      line
-        .trim()
-        .replace(/^[-✖→] /, "")
-        .replace(/\.$/, ""),
-    )
-    .filter((line) => line !== "")
-    .join("; ");
 }

@@ -1,13 +1,13 @@
 // What an iteration is given, and what came of it.
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
-import type { Recorded } from "./recorded.ts";
+import type { Unfinished } from "./recorded.ts";
 
 export interface IterationContext {
   signal: AbortSignal;
   /** The iteration follows another one that this task has made, and is not one that was interrupted. */
   afterAnother: boolean;
   /** Of a code loop whose worktree is as its interrupted iteration left it: the conversation that goes on there. */
-  unfinished: Recorded | null;
+  unfinished: Unfinished | null;
 }
 
 export interface IterationEnd {

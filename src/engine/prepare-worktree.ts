@@ -1,7 +1,7 @@
 // A loop's worktree before its iterations: where they begin, or where one that was interrupted goes on.
 import type { Loop } from "../domain/loop.ts";
 import { interruptedRef, loopRef, type Parts } from "./parts.ts";
-import type { Recorded } from "./recorded.ts";
+import type { Unfinished } from "./recorded.ts";
 import { unfinishedTalk } from "./talk.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -13,7 +13,7 @@ export async function prepareWorktree(
   parts: Parts,
   id: string,
   workspace: Workspace,
-): Promise<Recorded | null> {
+): Promise<Unfinished | null> {
   const { ledger } = parts;
   const { repository, run } = workspace;
   let loop = ledger.loop(id);

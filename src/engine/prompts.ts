@@ -73,6 +73,9 @@ function feedbackSection(loop: Loop): string {
   const shown = feedback.slice(-feedbackShown).map(({ iteration, layer, text }) => {
     return `<feedback iteration="${iteration}" layer="${layer}">\n${cut(text)}\n</feedback>`;
   });
+  // Said before anything was tried: nothing has been refused.
+  if (feedback.every(({ layer, iteration }) => layer === "person" && iteration >= loop.iteration))
+    return `A person said:\n${shown.join("\n")}`;
   return (
     `Your earlier iterations were not accepted${hidden > 0 ? ` (the oldest ${hidden} are left out)` : ""}. ` +
     `${loop.loop_type === "code" ? "Their changes are still in the worktree. " : ""}Mend what the last feedback says:\n${shown.join("\n")}`

@@ -74,6 +74,16 @@ test.each([
   expect(readFileSync(path, "utf8")).toBe(before);
 });
 
+test("what a person said after a turn stands with it", () => {
+  const said = JSON.stringify({ role: "user", content: [{ type: "text", text: "hurry" }], said: true });
+  recorded(prompt("Do it"), turn("one"), answers, said, turn("two"));
+  const turns = readRecorded(directory).last?.turns ?? [];
+  expect(turns.map(({ answers, said }) => [answers, said])).toEqual([
+    [[result], ["hurry"]],
+    [null, []],
+  ]);
+});
+
 test("what was redacted is not what was said: it does not go on, and its use counts", () => {
   recorded(prompt("Do it"), turn("the key is [redacted]"));
   const { last, usedBefore } = readRecorded(directory);

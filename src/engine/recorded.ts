@@ -39,8 +39,14 @@ const Turn = z.object({
   cost_usd: z.number(),
   retries: z.number(),
 });
+const Said = z.object({
+  role: z.literal("user"),
+  content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]),
+  /** By a person, while the iteration was interrupted. */
+  said: z.literal(true),
+});
 const Answers = z.object({ role: z.literal("user"), content: z.array(block) });
-const Entry = z.union([Prompt, Turn, Answers]);
+const Entry = z.union([Prompt, Turn, Said, Answers]);
 type Entry = z.infer<typeof Entry>;
 
 /** What stands in the records in place of a secret: a turn with it is not what the model said. */
@@ -50,12 +56,20 @@ export interface RecordedTurn {
   turn: TurnResult;
   /** What its tools answered; null where that was never written. */
   answers: ContentBlock[] | null;
+  /** What a person said after it. */
+  said: string[];
 }
 
 export interface Recorded {
   prompt: string;
   begunOn: string | null;
   turns: RecordedTurn[];
+}
+
+/** One that can go on. */
+export interface Unfinished extends Recorded {
+  /** What a person has said since, as it is to be told. */
+  unsaid: string[];
 }
 
 export interface IterationRecorded {
@@ -78,7 +92,9 @@ export function readRecorded(directory: string): IterationRecorded {
       for (const { turn } of last?.turns ?? []) addTurn(usedBefore, turn);
       last = { prompt: entry.content[0].text, begunOn: entry.begun_on, turns: [] };
     } else if (entry.role === "assistant") {
-      last?.turns.push({ turn: entry, answers: null });
+      last?.turns.push({ turn: entry, answers: null, said: [] });
+    } else if ("said" in entry) {
+      last?.turns.at(-1)?.said.push(entry.content[0].text);
     } else {
       const before = last?.turns.at(-1);
       if (before !== undefined) before.answers = entry.content;

@@ -4,13 +4,14 @@ import { typeOf } from "../domain/loop-types.ts";
 import type { PassName } from "../domain/passes.ts";
 import { addTurn, type Usage } from "./accounting.ts";
 import { inheritedContext } from "./artifacts.ts";
-import { converse, refusalReasons, type Conversation } from "./conversation.ts";
+import { converse, type Conversation } from "./conversation.ts";
+import { refusalReasons } from "./tool-words.ts";
 import type { IterationContext, IterationEnd } from "./iteration-end.ts";
 import type { Journal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { userPrompt } from "./prompts.ts";
-import { readRecorded, type Recorded } from "./recorded.ts";
+import { readRecorded, type Unfinished } from "./recorded.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface TalkOptions {
@@ -79,17 +80,30 @@ export async function talk(parts: Parts, options: TalkOptions): Promise<Talk> {
 
 /**
  * The conversation that the loop's iteration was interrupted in, where it can go on: it was begun with the same
- * prompt, on the same commit. A person's hint, feedback or a rebase that came in between begin it again.
+ * prompt, on the same commit. What a person has said meanwhile is told in it. Other feedback, a permission or a rebase
+ * that came in between begin the iteration again.
  */
 export function unfinishedTalk(
   parts: Parts,
   loop: Loop,
   workspace: Workspace,
   pass: PassName | null,
-): Recorded | null {
+): Unfinished | null {
   const { last } = readRecorded(workspace.recordsDir(loop.id, loop.iteration));
   if (last === null || last.begunOn !== loop.base_commit) return null;
-  return last.prompt === promptOf(parts, loop, workspace, pass) ? last : null;
+  if (last.prompt === promptOf(parts, loop, workspace, pass)) return { ...last, unsaid: [] };
+  const { feedback } = loop.context;
+  const isMeanwhile = ({ iteration, layer }: Loop["context"]["feedback"][number]) =>
+    layer === "person" && iteration === loop.iteration;
+  const before = { ...loop.context, feedback: feedback.filter((one) => !isMeanwhile(one)) };
+  const promptBefore = promptOf(parts, { ...loop, context: before }, workspace, pass);
+  if (last.turns.length === 0 || last.prompt !== promptBefore) return null;
+  const told = last.turns.reduce((sum, { said }) => sum + said.length, 0);
+  return { ...last, unsaid: feedback.filter(isMeanwhile).slice(told).map(saidText) };
+}
+
+function saidText({ text }: { text: string }): string {
+  return `While you worked, a person said:\n<feedback layer="person">\n${text}\n</feedback>`;
 }
 
 function promptOf(parts: Parts, loop: Loop, workspace: Workspace, pass: PassName | null): string {

@@ -13,7 +13,7 @@ import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-r
 import type { IterationEnd } from "./iteration-end.ts";
 import { noRoom, roomOnDisk } from "./no-room.ts";
 import { isInterrupted, prepareWorktree } from "./prepare-worktree.ts";
-import type { Recorded } from "./recorded.ts";
+import type { Unfinished } from "./recorded.ts";
 import { interruptedRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { keptFeedback } from "./prompts.ts";
@@ -116,7 +116,7 @@ async function iterations(
   id: string,
   workspace: Workspace,
   model: Model,
-  { signal, unfinished }: { signal: AbortSignal; unfinished: Recorded | null },
+  { signal, unfinished }: { signal: AbortSignal; unfinished: Unfinished | null },
 ): Promise<TaskEnd> {
   const { ledger } = parts;
   const preparedOn = ledger.loop(id).base_commit;

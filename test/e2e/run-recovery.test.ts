@@ -222,14 +222,15 @@ describe("kill -9", () => {
   });
 });
 
-test("a pause, and a word of the person before it goes on: the iteration begins again, in a clean worktree", async () => {
+test("a pause, and a word of the person before it goes on: the model hears it, and nothing is done again", async () => {
   let release: (() => void) | null = null;
-  const handler: Handler = async ({ turn, prompt }) => {
-    if (prompt.includes("only greet.sh"))
-      return turn === 0 ? [tool("write_file", { path: "greet.sh", content: goodGreet })] : [text("Done.")];
-    if (turn === 0) return [tool("write_file", { path: "stray.txt", content: "stray" })];
+  const handler: Handler = async ({ turn, messages }) => {
+    if (turn === 0) return [tool("write_file", { path: "notes.txt", content: "kept" })];
+    if (turn === 2) return [text("Done.")];
+    const heard = JSON.stringify(messages.at(-1)).includes("say hello to the world");
+    if (heard) return [tool("write_file", { path: "greet.sh", content: goodGreet })];
     await new Promise<void>((resolve) => (release = resolve));
-    return [text("Done.")];
+    return [text("Never heard of.")];
   };
   await withRuns(handler, async (runs) => {
     const client = runs.home.start(run, { cwd: runs.repo.dir, env: runs.env });
@@ -239,13 +240,16 @@ test("a pause, and a word of the person before it goes on: the iteration begins 
     expect(await runs.loopr(["pause", id])).toMatchObject({ code: 0 });
     release?.();
     expect(await client.wait(45_000)).toMatchObject({ code: 6 });
-    expect(await runs.loopr(["resume", id, "-m", "change only greet.sh"])).toMatchObject({ code: 0 });
+    expect(await runs.loopr(["resume", id, "-m", " "])).toMatchObject({ code: 2 });
+    expect(await runs.loopr(["resume", id, "-m", "say hello to the world"])).toMatchObject({ code: 0 });
     expect(await runs.loopr(["watch", id], { deadlineMs: 45_000 })).toMatchObject({ code: 0 });
-    expect(runs.repo.git("ls-tree", "--name-only", "main")).not.toContain("stray.txt");
-    expect(runs.repo.git("show", `refs/loopr/interrupted/${id}/1:stray.txt`)).toBe("stray");
+    expect(runs.repo.read("notes.txt")).toBe("kept");
+    expect(runs.server.requests.map(({ turn }) => turn)).toEqual([0, 1, 1, 2]);
+    expect(runs.server.refused).toEqual([]);
+    // The record is of the whole iteration, as one conversation with the word in it.
     const exported = json(await runs.loopr(["export", id, "--json"]));
-    const tokens = (json(await runs.loopr(["list", "--json"]))["loops"] as { tokens_out: number }[])[0]
-      ?.tokens_out;
-    expect((exported["iterations"] as { tokens_out: number }[])[0]?.tokens_out).toBe(tokens ?? 0);
+    expect((exported["iterations"] as { turns: number }[]).map(({ turns }) => turns)).toEqual([3]);
+    const logs = await runs.loopr(["logs", id, "--iteration", "1"]);
+    expect(logs.stdout).toContain("say hello to the world");
   });
 });
