@@ -64,7 +64,7 @@ async function diffOfIteration(
   const start =
     record.start_commit ?? before ?? loop.base_commit ?? engine.ledger.run(loop.root_id).target_commit;
   for (const commit of [start, record.commit]) {
-    if ((await repository.resolve(commit)) !== null) continue;
+    if (await repository.has(commit)) continue;
     throw new LooprError(
       "state_gone",
       `the commit ${commit.slice(0, 10)} of iteration ${iteration} of ${loop.id} is no longer in the repository`,

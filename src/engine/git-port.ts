@@ -34,6 +34,8 @@ export interface Repository {
   readonly project: Project;
   /** Commit of a branch, ref or revision; null where there is none. */
   resolve(revision: string): Promise<string | null>;
+  /** Whether a commit is still there, asked anew: what is known of it outlives a `git gc`. */
+  has(commit: string): Promise<boolean>;
   treeOf(commit: string): Promise<string>;
   isAncestor(ancestor: string, descendant: string): Promise<boolean>;
   /** The person's identity as `Name <email>`, else `Loopr <loopr@localhost>`. */

@@ -70,7 +70,7 @@ async function requireCommits(
 ): Promise<void> {
   const repository = await parts.git.reopen(parts.ledger.run(loop.root_id).project);
   for (const commit of commits) {
-    if ((await repository.resolve(commit)) !== null) continue;
+    if (await repository.has(commit)) continue;
     throw new LooprError(
       "state_gone",
       `the commit ${commit.slice(0, 10)} that iteration ${iteration} of ${loop.id} began at is no longer in the repository`,

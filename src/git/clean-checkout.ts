@@ -55,7 +55,10 @@ async function changedOnly(
   // How unchanged files are written out may have changed with them.
   const changes = differenceOf(before.listing, wanted.listing);
   if (changes.some(({ name }) => name.endsWith(".gitattributes"))) return false;
-  const [{ git, looseObjects }] = await together(opening.open(), sweep(path, namesOf(wanted.listing), ".git"));
+  const [{ git, looseObjects }] = await together(
+    opening.open(),
+    sweep(path, namesOf(wanted.listing), ".git"),
+  );
   const { tree, commit } = wanted;
   if (commit !== null && (looseObjects === null || !moveDetachedHead(gitDir, commit))) return false;
   try {

@@ -30,7 +30,8 @@ test("what cannot be located is left to git: a bare repository is found, none at
     repo.git("clone", "-q", "--bare", repo.dir, bare);
     expect(await locateProject(bare)).toBe(null);
     expect(await git.projectOf(bare)).toBe((await git.open(bare)).repository.project.hash);
-    const refusal = (of: string, by = git): Promise<unknown> => by.projectOf(of).catch((error: unknown) => error);
+    const refusal = (of: string, by = git): Promise<unknown> =>
+      by.projectOf(of).catch((error: unknown) => error);
     const withoutGit = createGit({ ...env, PATH: join(root, "no-programs") });
     expect(await refusal(root)).toMatchObject({ code: "not_a_repository" });
     // No git is started for that, and one is where there is something that only git can judge.

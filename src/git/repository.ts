@@ -44,6 +44,7 @@ export function createRepository(environment: Environment, project: Project, kno
   return {
     project,
     resolve: facts.resolve,
+    has: async (commit) => (await refs.resolve(objects, commit)) !== null,
     treeOf: facts.treeOf,
     isAncestor: (ancestor, descendant) => refs.isAncestor(objects, ancestor, descendant),
     identity: () => refs.identity(objects),

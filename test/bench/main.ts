@@ -18,7 +18,12 @@ const warmSamples = 30;
 const pings = 2_000;
 const present = (rows: (Row | null | undefined)[]) => rows.filter((found) => found != null);
 
-const suites: Record<string, () => Promise<void>> = { overview, daemon: daemonSuite, scale: scaleSuite, iteration: overheadSuite };
+const suites: Record<string, () => Promise<void>> = {
+  overview,
+  daemon: daemonSuite,
+  scale: scaleSuite,
+  iteration: overheadSuite,
+};
 const [name = "overview"] = process.argv.slice(2);
 const suite = suites[name];
 if (!suite) {
