@@ -114,7 +114,7 @@ function ended(remains: Remains): Partial<Report> {
 }
 
 function silent(
-  { identity, listens }: Extract<Probe, { kind: "unresponsive" }>,
+  { identity, listens, why }: Extract<Probe, { kind: "unresponsive" }>,
   dataDir: string,
 ): Partial<Report> {
   const { version = null, build = null, socket } = identity ?? {};
@@ -129,7 +129,7 @@ function silent(
     pid,
     version,
     build,
-    waits_on: known ?? (listens ? null : between),
+    waits_on: why ?? known ?? (listens ? null : between),
     ...(socket === undefined ? {} : { socket }),
   };
 }

@@ -75,12 +75,18 @@ async function open(path: string, deadline: number): Promise<Connection | Answer
       const code = systemCode(error);
       if (code === "ENOENT" || code === "ENOTDIR") return { kind: "nobody" };
       if (code === "ECONNRESET" || code === "EPIPE") return { kind: "closes" };
-      if (code === "ECONNREFUSED" && !isListenedAt(path)) return { kind: "nobody" };
+      const isRefused = code === "ECONNREFUSED" || (code === "EACCES" && isClosedToUs(path));
+      if (isRefused && !isListenedAt(path)) return { kind: "nobody" };
       if (code !== "ECONNREFUSED" && code !== "EAGAIN") throw unreachable(path, error);
       if (Date.now() > deadline) return { kind: "silent" };
       await sleep(queueFullRetryMs);
     }
   }
+}
+
+/** By its own mode: the kernel asks for the right to write before it looks whether anybody listens. */
+function isClosedToUs(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0o200) & 0o200) === 0;
 }
 
 /** Keys go over this socket: it has to be ours, wherever it lies. */

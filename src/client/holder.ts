@@ -1,5 +1,5 @@
 // Which process the daemon of a home is: shown by the kernel, not only by files that anything may have written.
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync, type Stats } from "node:fs";
 import { basename, join } from "node:path";
 import { isFileLocked } from "../lib/file-lock.ts";
 import { defaultDataDir } from "../lib/paths.ts";
@@ -69,7 +69,7 @@ export function isSameProcess({ pid, startTime }: ProcessRef): boolean {
  * what a descriptor's own entry says goes with the descriptor. Null where we may not look.
  */
 function holdsLock(pid: number, lockPath: string): boolean | null {
-  const lock = statSync(lockPath, { throwIfNoEntry: false });
+  const lock = statsOf(lockPath);
   const descriptors = entriesOf(`/proc/${pid}/fd`);
   if (descriptors === null) return null;
   return descriptors.some((fd) => {
@@ -111,6 +111,14 @@ function nulSeparated(path: string): string[] {
       .filter((part) => part !== "");
   } catch {
     return [];
+  }
+}
+
+function statsOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null; // Not there, or in a home that is closed to us.
   }
 }
 

@@ -4,7 +4,7 @@ import { LooprError, messageOf } from "../lib/errors.ts";
 import { defaultDataDir } from "../lib/paths.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { dial, type DialOptions, type Dialled } from "./dial.ts";
-import { isDaemonLockHeld, liveIdentity } from "./holder.ts";
+import { isDaemonLockHeld, liveIdentity, provenDaemon } from "./holder.ts";
 
 /** A daemon that holds its lock and does not listen is on its way up or down: for that long. */
 const betweenMs = 2_000;
@@ -15,10 +15,16 @@ export type Probe =
   | { kind: "stopped" }
   /** It says that it runs, and no more: it takes no more clients. `why`: as it says it. */
   | { kind: "busy"; identity: DaemonIdentity | null; why: string }
-  /** `listens`: it accepts connections, and does not answer. Otherwise it holds its lock, and that is all. */
-  | { kind: "unresponsive"; identity: DaemonIdentity | null; listens: boolean };
+  /**
+   * `listens`: it accepts connections, and does not answer. Otherwise it holds its lock, and that is all.
+   * `why`: its socket cannot be used.
+   */
+  | { kind: "unresponsive"; identity: DaemonIdentity | null; listens: boolean; why: string | null };
 
-/** Throws what `dial` throws, but for `daemon_unresponsive` and `daemon_busy`, which are answers here. */
+/**
+ * Throws what `dial` throws, but for what are answers here: `daemon_unresponsive`, `daemon_busy`, and
+ * `daemon_unreachable` of a daemon that is known by other proof.
+ */
 export async function probeDaemon(options: DialOptions): Promise<Probe> {
   const dataDir = defaultDataDir(options.env);
   const deadline = Date.now() + betweenMs;
@@ -31,12 +37,14 @@ export async function probeDaemon(options: DialOptions): Promise<Probe> {
       if (error.code === "daemon_busy") {
         return { kind: "busy", identity: liveIdentity(dataDir), why: messageOf(error.cause) };
       }
-      if (error.code !== "daemon_unresponsive") throw error;
-      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: true };
+      const isKnown = error.code === "daemon_unreachable" && provenDaemon(dataDir) !== null;
+      if (error.code !== "daemon_unresponsive" && !isKnown) throw error;
+      const why = isKnown ? messageOf(error) : null;
+      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: true, why };
     }
     if (!isDaemonLockHeld(dataDir)) return { kind: "stopped" };
     if (Date.now() > deadline) {
-      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: false };
+      return { kind: "unresponsive", identity: liveIdentity(dataDir), listens: false, why: null };
     }
     await sleep(pollMs);
   }

@@ -109,9 +109,12 @@ async function escalate(
 }
 
 /** Where the daemon of this home may live all the same, and not be heard. */
-const knownByOtherProof = new Set(["socket_taken", "other_home", "daemon_busy"]);
+const knownByOtherProof = new Set(["socket_taken", "other_home", "daemon_busy", "daemon_unreachable"]);
 
-/** Hung, too: something else on the socket of a daemon that is known by other proof. Busy: it cannot be asked. */
+/**
+ * Hung, too: something else on the socket of a daemon that is known by other proof. Busy: it cannot be asked,
+ * because it is full or its socket is closed to us.
+ */
 async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung" | "busy" }> {
   try {
     return await dial(options);
@@ -119,8 +122,8 @@ async function dialOrHung(options: StopOptions): Promise<Dialled | { kind: "hung
     if (!(error instanceof LooprError)) throw error;
     if (error.code === "daemon_unresponsive") return { kind: "hung" };
     if (!knownByOtherProof.has(error.code) || provenDaemon(defaultDataDir(options.env)) === null) throw error;
-    if (error.code === "daemon_busy") return { kind: "busy" };
-    return { kind: "hung" };
+    const isAskable = error.code !== "daemon_busy" && error.code !== "daemon_unreachable";
+    return { kind: isAskable ? "hung" : "busy" };
   }
 }
 

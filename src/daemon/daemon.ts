@@ -182,6 +182,7 @@ export class Daemon {
     try {
       if (this.#files.repair())
         log.warn("daemon.json or daemon.pid did not say what we wrote: written again");
+      if (this.#socket?.repairMode()) log.warn("the socket's mode was changed: 0600 again");
       if (this.#socket?.isPublished() === false) {
         log.warn("the socket was gone: published again");
         this.#socket.close();

@@ -5,10 +5,14 @@ import { dirname, join } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Vacancy } from "./socket-place.ts";
 
+const privateMode = 0o600;
+
 export interface PublishedSocket {
   readonly path: string;
   /** Whether the name still leads to us. */
   isPublished(): boolean;
+  /** Makes it private again where somebody changed its mode: true where it had to. Throws where it cannot. */
+  repairMode(): boolean;
   /** Stops listening and takes the name away if it still leads to us. Connections live on. */
   close(): void;
 }
@@ -29,7 +33,7 @@ export async function publishSocket(
   try {
     removeSocket(temporary);
     await listen(server, temporary);
-    chmodSync(temporary, 0o600);
+    chmodSync(temporary, privateMode);
     const own = inodeOf(temporary);
     if (inodeOf(place) !== vacancy.staleInode) throw new Error("something took its place just now");
     renameSync(temporary, place);
@@ -38,6 +42,12 @@ export async function publishSocket(
     return {
       path,
       isPublished: () => inodeOf(place) === own && isNamed(),
+      repairMode: () => {
+        const stats = lstatSync(place, { throwIfNoEntry: false });
+        if (stats?.ino !== own || (stats.mode & 0o777) === privateMode) return false;
+        chmodSync(place, privateMode);
+        return true;
+      },
       close: () => {
         if (inodeOf(place) === own) {
           if (isNamed()) rmSync(path, { force: true });

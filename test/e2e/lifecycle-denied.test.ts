@@ -1,9 +1,10 @@
 // What the kernel or the file system denies: a signal that may not be sent, a home on a network file system.
+// @waits
 import { expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { limitMs, table } from "../support/faults.ts";
-import { isAlive, program, signal, withHome } from "../support/harness.ts";
+import { isAlive, program, signal, until, withHome } from "../support/harness.ts";
 
 const nobody = 65534;
 const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"];
@@ -60,6 +61,33 @@ table("what is denied", [
       expect(readdirSync(home.dir)).toEqual(files);
       signal(pid, "SIGCONT");
       expect(await by(asNobody, "daemon", "stop")).toMatchObject({ code: 0 });
+    },
+  },
+  {
+    name: "the socket's mode",
+    provoked: "chmod 000 of it under a daemon that is stopped by a signal, and under one that runs",
+    seen: "status names its PID and why nobody gets in, stop ends it, and one that runs makes it 0600 again",
+    root: true,
+    run: async (home) => {
+      for (const path of [home.root, home.userHome]) chmodSync(path, 0o755);
+      chownSync(home.userHome, nobody, nobody);
+      const by = (...args: string[]) => home.exec("setpriv", [...asNobody, program, ...args]);
+      const socket = join(home.dir, "daemon.sock");
+      expect(await by("daemon", "start")).toMatchObject({ code: 0 });
+      const pid = home.daemonPid() ?? 0;
+      signal(pid, "SIGSTOP"); // It would put the mode right.
+      chmodSync(socket, 0);
+      const status = await by("daemon", "status");
+      expect(status.code).toBe(4);
+      expect(status.stdout).toMatch(new RegExp(`^daemon +not responding \\(PID ${pid}\\)`));
+      expect(status.stdout).toContain(`the daemon's socket ${socket} cannot be used: permission denied`);
+      expect(await by("daemon", "stop")).toMatchObject({ code: 0 });
+      expect(isAlive(pid)).toBe(false);
+
+      expect(await by("daemon", "start")).toMatchObject({ code: 0 });
+      chmodSync(socket, 0);
+      await until(() => (statSync(socket).mode & 0o777) === 0o600, 50_000, "the self-check");
+      expect(await by("daemon", "stop")).toMatchObject({ code: 0 });
     },
   },
 ]);

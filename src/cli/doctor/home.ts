@@ -94,7 +94,7 @@ export async function checkDaemon(env: Environment): Promise<Finding> {
     if (probe.kind === "stopped") return notRunning(env);
     if (probe.kind === "unresponsive") {
       const { pid = null } = probe.identity ?? {};
-      const why = pid === null ? null : whatItWaitsOn(pid);
+      const why = probe.why ?? (pid === null ? null : whatItWaitsOn(pid));
       const detail = `does not respond${pid === null ? "" : ` (PID ${pid})`}${why === null ? "" : `: ${why}`}`;
       return fail("daemon", detail, "loopr daemon restart");
     }
