@@ -109,6 +109,8 @@ export function endingText(check: Pick<Check, "ending" | "exit_code">): string {
       return `ran no test${exit}`;
     case "fewer_tests":
       return `ran fewer tests than before${exit}`;
+    case "failures_reported":
+      return `reported failed tests${exit}`;
   }
 }
 

@@ -1,4 +1,5 @@
 // Test processes that ended before their tests did, with exit code 0: what runners say of it, and what they do not.
+import { plainText } from "./plain-text.ts";
 
 /** A file that a runner of Node calls a test as a whole: it had no test in it that was run. */
 const nodeFile = String.raw`[^\n]*\.[cm]?[jt]sx?`;
@@ -52,8 +53,4 @@ function goPackages(output: string): { name: string; isOk: boolean; saysPass: bo
     saysPass = false;
   }
   return found;
-}
-
-function plainText(output: string): string {
-  return output.replace(/\x1b\[[\d;]*m/g, "").replaceAll("\r\n", "\n");
 }

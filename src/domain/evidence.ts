@@ -21,6 +21,8 @@ export const CheckResult = z.object({
     "zero_tests",
     /** Exited 0, having executed fewer tests than on the code before. */
     "fewer_tests",
+    /** Exited 0, while its test runner says that tests failed. */
+    "failures_reported",
   ]),
   duration_ms: z.number(),
   /** Head and tail of the output; the whole is in the iteration's validation log. */

@@ -1,5 +1,6 @@
 // How many tests a check executed, from what test runners say at their end. Compared with the same check on
 // the code before, it shows a test run that was ended early, emptied, or skipped.
+import { plainText } from "./plain-text.ts";
 
 /** Each expression's groups are numbers to add; a group named `minus` is taken off. */
 const summaries: readonly RegExp[] = [
@@ -31,8 +32,7 @@ const wholeCharsMax = 50_000;
 
 /** Null where no known test runner said how many. */
 export function executedTests(output: string): number | null {
-  // What colours a runner's output would also hide the ends of its lines.
-  const text = output.replace(/\x1b\[[\d;]*m/g, "").replaceAll("\r\n", "\n");
+  const text = plainText(output);
   const sums = summaries.map((pattern) => sumOf(text, pattern));
   const pytest = [...text.matchAll(pytestLine)].map(([, counts = ""]) => sumOf(counts, pytestCounts) ?? 0);
   if (pytest.length > 0) sums.push(pytest.reduce((sum, each) => sum + each, 0));

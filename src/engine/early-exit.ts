@@ -8,6 +8,7 @@ import {
   withGoTestsNamed,
 } from "../domain/early-exit.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
+import { contradicts } from "../domain/reported-failures.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import { joinPath } from "../domain/tree-paths.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
@@ -18,6 +19,14 @@ export interface Counting {
   base: string;
   /** The check on the very tree that the work is based on; null where it has not run on that. */
   onBase: CheckResult | null;
+}
+
+/** The result, as one that has not passed where a test runner counted failures and the exit code was 0 all the same. */
+export function uncontradicted(result: CheckResult, onBase: CheckResult | null): CheckResult {
+  const statement = contradicts(result, onBase);
+  if (statement === null) return result;
+  const note = `the exit code was 0, and the test runner says: ${statement}`;
+  return notPassed(result, "failures_reported", note);
 }
 
 /** The result, as one that has not passed where fewer tests were executed than on the code before. */
@@ -37,7 +46,11 @@ export async function counted(result: CheckResult, counting: Counting): Promise<
 }
 
 function endedEarly(result: CheckResult, note: string): CheckResult {
-  return { ...result, ending: "fewer_tests", passed: false, output: `${result.output}\n[loopr: ${note}]\n` };
+  return notPassed(result, "fewer_tests", note);
+}
+
+function notPassed(result: CheckResult, ending: CheckResult["ending"], note: string): CheckResult {
+  return { ...result, ending, passed: false, output: `${result.output}\n[loopr: ${note}]\n` };
 }
 
 /** Files with tests of Node's runner that it took for one test each, as it did not before. */

@@ -6,7 +6,7 @@ import type { Run } from "../domain/run.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
 import type { Baseline } from "./baseline.ts";
 import { runCheck, type CheckOptions } from "./check.ts";
-import { counted, withTestsNamed, type Counting } from "./early-exit.ts";
+import { counted, uncontradicted, withTestsNamed, type Counting } from "./early-exit.ts";
 import type { FileChange } from "./git-port.ts";
 import type { InAlready } from "./in-already.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
@@ -166,12 +166,9 @@ type Refused = Pick<Verdict, "layer" | "feedback"> &
 /** The check on the work as it was committed. */
 async function candidate(command: string, judging: Judging): Promise<Refused | null> {
   const { work, checks, classes, verdict } = judging;
-  const ran = await runCheck(command, {
-    ...checks,
-    treeish: work.commit,
-    tree: work.tree,
-    variant: "candidate",
-  });
+  const { onBase } = work.baseline;
+  const options = { ...checks, treeish: work.commit, tree: work.tree };
+  const ran = uncontradicted(await runCheck(command, { ...options, variant: "candidate" }), onBase);
   // Where tests were removed, the second run counts; where that is permitted, nothing is to be counted.
   const mayHaveFewer = classes.needSecondRun.length + classes.allowed.length > 0;
   const result = mayHaveFewer ? ran : await counted(ran, countingOf(judging));
@@ -202,7 +199,9 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   const paths = classes.needSecondRun;
   if (paths.length === 0) return null;
   const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, paths);
-  const ran = await runCheck(command, { ...checks, treeish: tree, tree, variant: "protected_at_base" });
+  const variant = "protected_at_base";
+  const result = await runCheck(command, { ...checks, treeish: tree, tree, variant });
+  const ran = uncontradicted(result, work.baseline.onBase);
   const second = classes.allowed.length > 0 ? ran : await counted(ran, countingOf(judging));
   verdict.checks.push(second);
   const noVerdict = second.ending === "zero_tests" && work.baseline.hadNoTests;
@@ -261,6 +260,8 @@ function headline(result: CheckResult): string {
       return `The check \`${result.command}\` exited 0 but executed no test; that proves nothing.`;
     case "fewer_tests":
       return `The check \`${result.command}\` exited 0, but executed fewer tests than it does on the code before your change. Something ends the run of the tests early, or hides or skips some; all of them have to run.`;
+    case "failures_reported":
+      return `The check \`${result.command}\` exited 0, but its test runner says that tests failed. Something ends the run with another exit code than the runner's; that proves nothing.`;
     case "not_runnable":
     case "exited":
       return `The check \`${result.command}\` failed with exit code ${result.exit_code ?? "none"}.`;

@@ -287,6 +287,19 @@ const attacks: Attack[] = [
     needs: "python3",
   },
   {
+    name: "ends the test process with exit code 0 after the runner has counted failures",
+    files: python,
+    check: "python3 -m unittest",
+    does: [
+      write(
+        "greet.py",
+        'import atexit\nimport os\n\natexit.register(lambda: os._exit(0))\n\n\ndef greet():\n    return "hello"\n',
+      ),
+    ],
+    told: /its test runner says that tests failed[^]*FAILED \(failures=1\)/,
+    needs: "python3",
+  },
+  {
     name: "adds a test module that ends the run",
     files: python,
     check: "python3 -m unittest",
