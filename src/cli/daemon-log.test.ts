@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failing, testContext, testPorts } from "../../test/support/cli.ts";
 import { FakeDaemon } from "../../test/support/fake-daemon.ts";
+import { LooprError } from "../lib/errors.ts";
 import { openLog } from "../daemon/log.ts";
 import { daemonLogs, GrowingFile, logLine } from "./daemon-log.ts";
 import { logs } from "./logs.ts";
@@ -112,6 +113,45 @@ describe("loopr logs without an id", () => {
     expect(await logs(context, [], {}, ports)).toBe(0);
     expect(context.out).toHaveLength(200);
     expect(context.out.at(-1)).toContain("line 499");
+  });
+
+  test("finds what is of the level however far back it is, rotated files included", async () => {
+    const error = record("it broke", { level: "error" });
+    const many = record("all is well").repeat(9_000);
+    for (const [name, content] of [
+      [path, error + many],
+      [path, many],
+      [`${path}.1`, many],
+      [`${path}.2`, many],
+      [`${path}.3`, error],
+    ] as const) {
+      writeFileSync(name, content);
+      if (content === many) continue;
+      const context = testContext();
+      expect(await daemonLogs(context, [], { level: "error" }, portsHere())).toBe(0);
+      expect(context.out.join("\n")).toMatch(/^\S+ \S+ {2}error {2}it broke$/);
+    }
+  });
+
+  test("shows a line of megabytes, and says of one that is endless that it is left out", async () => {
+    writeFileSync(path, record("x".repeat(3_000_000)) + "y".repeat(17 * 1024 * 1024) + "\n" + record("end"));
+    const context = testContext();
+    expect(await daemonLogs(context, [], {}, portsHere())).toBe(0);
+    expect(context.out).toHaveLength(3);
+    expect(context.out[0]).toContain("x".repeat(3_000_000));
+    expect(context.out[1]).toBe("(a line of 17 MB is left out)");
+    expect(context.out[2]).toContain("end");
+  });
+
+  test("that cannot be written is no fault of the log", async () => {
+    writeFileSync(path, record("one"));
+    const failure = new LooprError("output_failed", "standard output cannot be written");
+    const context = testContext({
+      say: () => {
+        throw failure;
+      },
+    });
+    expect(await failing(daemonLogs(context, [], {}, portsHere()))).toBe(failure);
   });
 
   test("without a log says so", async () => {

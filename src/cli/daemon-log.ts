@@ -12,13 +12,12 @@ import { reasonOf, unusableFileOf } from "../lib/reason.ts";
 import { openRegular } from "../lib/regular-file.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { exitCodes, type CliContext } from "./context.ts";
+import { lastLines } from "./last-lines.ts";
 import { clockTime, paint, styleOf, type Paint, type Style } from "./format.ts";
 import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
 
 const linesShown = 200;
-/** How much of the file's end is looked at for them. */
-const tailBytes = 512 * 1024;
 const pollMs = 250;
 
 /** loopr daemon logs */
@@ -58,9 +57,9 @@ export async function showDaemonLog(
   const stopListening = follow ? ports.onInterrupt(() => interrupted.resolve(true)) : () => {};
   try {
     const file = new GrowingFile(path);
-    const lines = file.tail();
+    const lines = file.tail(linesShown, isWanted);
     if (lines.length === 0 && !existsSync(path)) context.note(`There is no log yet: ${path}`);
-    for (const line of lines.filter(isWanted).slice(-linesShown)) show(line);
+    for (const line of lines) show(line);
     if (!follow) return exitCodes.done;
     while (!(await Promise.race([interrupted.promise, sleep(pollMs, false)]))) {
       for (const line of file.more().filter(isWanted)) show(line);
@@ -74,7 +73,7 @@ export async function showDaemonLog(
 }
 
 function unreadable(path: string, cause: unknown): unknown {
-  if (systemCode(cause) === "") return cause;
+  if (cause instanceof LooprError || systemCode(cause) === "") return cause;
   return new LooprError(
     "log_unreadable",
     `the log ${unusableFileOf(cause) ?? path} cannot be read: ${reasonOf(cause)}`,
@@ -97,21 +96,29 @@ export class GrowingFile {
     this.#path = path;
   }
 
-  /** The whole lines at its end, and before them those of the file that it was a moment ago. */
-  tail(): string[] {
-    const before = new GrowingFile(this.#path + rotatedNames[0]);
-    const earlier = before.#lastLines();
-    before.#close();
-    const lines = this.#lastLines();
-    return this.#position < tailBytes ? [...earlier, ...lines] : lines;
+  /** So many of the whole lines that are wanted at its end, and before them those of the files that it was. */
+  tail(count = linesShown, isWanted: (line: string) => boolean = () => true): string[] {
+    const { ino, lines } = this.#lastLines(count, isWanted);
+    // It may be rotated meanwhile: what has been read is not read again under another name.
+    const seen = new Set([ino]);
+    for (let n = 1; lines.length < count; n++) {
+      const before = new GrowingFile(`${this.#path}.${n}`);
+      if (inodeOf(before.#path) === null) break;
+      const earlier = before.#lastLines(count - lines.length, isWanted);
+      before.#close();
+      if (!seen.has(earlier.ino)) lines.unshift(...earlier.lines);
+      seen.add(earlier.ino);
+    }
+    return lines;
   }
 
-  #lastLines(): string[] {
-    if (!this.#openFile()) return [];
-    this.#position = Math.max(0, this.#size() - tailBytes);
-    const cut = this.#position > 0;
-    const lines = this.#read();
-    return cut ? lines.slice(1) : lines;
+  #lastLines(count: number, isWanted: (line: string) => boolean): { ino: number | null; lines: string[] } {
+    if (!this.#openFile() || this.#fd === null) return { ino: null, lines: [] };
+    const { ino, size } = fstatSync(this.#fd);
+    const { lines, open } = lastLines(this.#fd, size, count, isWanted);
+    this.#position = size;
+    this.#open = open;
+    return { ino, lines };
   }
 
   /** The whole lines that have come since. */
