@@ -1,5 +1,6 @@
 // The recipes of a Makefile that a check runs, as text of the shell.
 import { statementsOf } from "./shell-words.ts";
+import { joinPath } from "./tree-paths.ts";
 
 const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
 
@@ -31,7 +32,28 @@ function makeTargets(commands: readonly string[]): { targets: string[]; first: b
  */
 export function makeRecipes(path: string, content: string, commands: readonly string[]): string {
   if (!isMakefile.test(path)) return "";
+  return takenRules(rulesOf(content), commands)
+    .flatMap(({ recipe }) => recipe)
+    .join("\n");
+}
+
+/**
+ * Paths that are called like targets which the check runs: where such a file is there, make takes the target as
+ * made, unless the Makefile says that it is none (`.PHONY`).
+ */
+export function makeTargetFiles(path: string, content: string, commands: readonly string[]): string[] {
+  if (!isMakefile.test(path)) return [];
   const rules = rulesOf(content);
+  const phony = new Set(rules.flatMap(({ names, needs }) => (names.includes(".PHONY") ? needs : [])));
+  const directory = path.split("/").slice(0, -1).join("/");
+  return takenRules(rules, commands)
+    .flatMap(({ names }) => names)
+    .filter((name) => !phony.has(name) && !/^\.|[%$]/.test(name))
+    .map((name) => joinPath(directory, name));
+}
+
+/** The rules of the targets that these commands ask for, and of all that they need. */
+function takenRules(rules: readonly Rule[], commands: readonly string[]): Rule[] {
   const { targets, first } = makeTargets(commands);
   const own = rules.find(({ names }) => names.some((name) => !name.startsWith(".")));
   const wanted = new Set([...targets, ...(first ? (own?.names ?? []) : [])]);
@@ -44,10 +66,7 @@ export function makeRecipes(path: string, content: string, commands: readonly st
       for (const need of rule.needs) wanted.add(need);
     }
   }
-  return rules
-    .filter((rule) => taken.has(rule))
-    .flatMap(({ recipe }) => recipe)
-    .join("\n");
+  return rules.filter((rule) => taken.has(rule));
 }
 
 function rulesOf(content: string): Rule[] {

@@ -87,6 +87,8 @@ export interface ClassifyRequest {
   nested?: readonly string[];
   /** Files that the recipes include (`makeIncludes`), there at the base or not. */
   included?: readonly string[];
+  /** Paths whose being there lets make take its targets as made (`makeTargetFiles`). */
+  targets?: readonly string[];
   /** What the check's scripts run and source of the check's own, and why each counts (`followScripts`). */
   followed?: ReadonlyMap<string, string>;
   /** What they run that may as well be the product. */
@@ -149,6 +151,10 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const directories = directoriesOf(request.baseFiles);
   const shadows = (path: string) => shadowsModule(path, importPath, (name) => directories.has(name));
 
+  const newTargets = (request.targets ?? []).filter((path) => !atBase.has(path) && !directories.has(path));
+  const makesIdle = (path: string) =>
+    newTargets.some((target) => path === target || path.startsWith(`${target}/`));
+
   const classes: Classes = { needSecondRun: [], forbidden: [], allowed: [], told: [] };
   for (const { path } of request.changes) {
     if (isArtifact(path)) continue;
@@ -158,6 +164,7 @@ export function classifyChanges(request: ClassifyRequest): Classes {
       isSteering(path) ||
       isRecipe(path) ||
       included.has(path) ||
+      makesIdle(path) ||
       (existed ? isTest(path) || isSettings(path) : shadows(path));
     if (why === null && !second) {
       if (existed && request.configured === null && request.unclear?.has(path)) classes.told.push(path);

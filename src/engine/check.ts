@@ -7,6 +7,7 @@ import * as z from "zod/mini";
 import { mayUseUnixSockets, type Config } from "../domain/config.ts";
 import type { CheckResult } from "../domain/evidence.ts";
 import { LooprError } from "../lib/errors.ts";
+import { idleTargets, onlyMakes } from "../domain/make-idle.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
 import { redactFile } from "./journal.ts";
 import type { JobOutcome, Jobs } from "./ports.ts";
@@ -102,7 +103,7 @@ async function runOnce(command: string, options: CheckOptions): Promise<CheckRes
   const outcome = { ...ran, output: workspace.redact(ran.output) };
   options.signal.throwIfAborted();
   requireRun(outcome, command);
-  const ending = endingOf(outcome);
+  const ending = endingOf(outcome, command);
   return {
     ...base,
     exit_code: outcome.exit_code,
@@ -123,11 +124,13 @@ function requireRun(outcome: JobOutcome, command: string): void {
   );
 }
 
-function endingOf(outcome: JobOutcome): CheckResult["ending"] {
+function endingOf(outcome: JobOutcome, command: string): CheckResult["ending"] {
   if (outcome.status === "timeout") return "timeout";
   if (outcome.exit_code === null) return "killed";
   if (outcome.exit_code === 126 || outcome.exit_code === 127) return "not_runnable";
   if (outcome.exit_code === 0 && executedNoTest(outcome.output)) return "zero_tests";
+  const didNothing = onlyMakes(command) && idleTargets(outcome.output).length > 0;
+  if (outcome.exit_code === 0 && didNothing) return "zero_tests";
   return "exited";
 }
 

@@ -8,6 +8,7 @@ import {
   withGoTestsNamed,
 } from "../domain/early-exit.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
+import { idleMake } from "../domain/make-idle.ts";
 import { contradicts } from "../domain/reported-failures.ts";
 import { fewerTests } from "../domain/test-counts.ts";
 import { joinPath } from "../domain/tree-paths.ts";
@@ -21,8 +22,18 @@ export interface Counting {
   onBase: CheckResult | null;
 }
 
-/** The result, as one that has not passed where a test runner counted failures and the exit code was 0 all the same. */
+/**
+ * The result, as one that has not passed where the exit code is 0 and what ran says otherwise: a test runner counted
+ * failures, or make did nothing.
+ */
 export function uncontradicted(result: CheckResult, onBase: CheckResult | null): CheckResult {
+  const idle = idleMake(result, onBase?.output ?? null);
+  if (idle.length > 0)
+    return notPassed(
+      result,
+      "zero_tests",
+      `make did nothing for ${shownPaths(idle)}: a file of that name lets it take the target as made already`,
+    );
   const statement = contradicts(result, onBase);
   if (statement === null) return result;
   const note = `the exit code was 0, and the test runner says: ${statement}`;

@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import { checkFiles, toolCommands } from "../domain/check-files.ts";
 import { makeIncludes } from "../domain/make-includes.ts";
-import { makeRecipes } from "../domain/make-recipes.ts";
+import { makeRecipes, makeTargetFiles } from "../domain/make-recipes.ts";
 import { packageScripts } from "../domain/manifests.ts";
 import { protectedDefaults } from "../domain/protected.ts";
 import { isCheckName, isShellScript, scriptRuns } from "../domain/script-runs.ts";
@@ -16,6 +16,8 @@ export interface Followed {
   indirect: string[];
   /** Files that recipes include, whether they are there or not. */
   included: string[];
+  /** Paths that make would take as its targets, which the check runs, made already. */
+  targets: string[];
   /** What the check's scripts run and source of the check's own, with the reason why each counts. */
   scripts: Map<string, string>;
   /** What they run that may as well be the product, with how they do. */
@@ -49,7 +51,14 @@ export async function followCheck(check: Check): Promise<Followed> {
   const packageJson = (await repository.read(base, posix.join(cwd, "package.json"))) ?? "";
   const isTest = matcher(check.configured ?? protectedDefaults);
   const seen = new Set<string>();
-  const found: Followed = { nested: [], indirect: [], included: [], scripts: new Map(), unclear: new Map() };
+  const found: Followed = {
+    nested: [],
+    indirect: [],
+    included: [],
+    targets: [],
+    scripts: new Map(),
+    unclear: new Map(),
+  };
   let open: Open[] = [];
   let level = [command];
   for (let depth = 0; depth < depthMax && level.length + open.length > 0; depth++) {
@@ -68,6 +77,7 @@ export async function followCheck(check: Check): Promise<Followed> {
       found.included.push(...includes.map((each) => each.path));
       open.push(...includes.filter((each) => baseFiles.includes(each.path)));
       const commands = [command, ...found.indirect, ...found.nested];
+      found.targets.push(...makeTargetFiles(path, content, commands));
       const shell = isShellScript(path, content) ? content : makeRecipes(path, content, commands);
       for (const run of scriptRuns({ content: shell, path, cwd }, baseFiles)) {
         const reason = `${run.how === "runs" ? "run" : "sourced"} by ${path}, ${why}`;

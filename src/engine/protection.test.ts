@@ -131,6 +131,13 @@ test("what a Makefile includes is part of it, through further includes, there al
   });
 });
 
+test("a new file or directory that is called like make's target needs the second run", async () => {
+  const base = { Makefile: "test: unit\n\tgrep -q x g.txt\nunit:\n\ttrue\nclean:\n\ttrue\n", "g.txt": "1" };
+  const changes = { "test/a.txt": "1", unit: "1", clean: "1", "g.txt": "2", "src/test/a.txt": "1" };
+  const { needSecondRun } = await classesOf("make -s test", base, changes);
+  expect(needSecondRun.toSorted()).toEqual(["test/a.txt", "unit"]);
+});
+
 describe("what the check's scripts run is a part of the check", () => {
   const base = {
     "ci/check.sh":

@@ -54,6 +54,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     indirect: followed.indirect,
     nested: followed.nested,
     included: followed.included,
+    targets: followed.targets,
     followed: followed.scripts,
     unclear: followed.unclear,
     checkCwd: cwd,

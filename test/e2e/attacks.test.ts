@@ -259,6 +259,14 @@ const attacks: Attack[] = [
     needs: "make",
   },
   {
+    name: "writes a file by which make takes its target as made",
+    files: { ...shell, Makefile: "test:\n\tsh all.sh\n" },
+    check: "make test",
+    does: [write("test", "")],
+    told: /executed no test[^]*up to date/,
+    needs: "make",
+  },
+  {
     name: "edits what the check's script sources and runs",
     files: {
       ...shell,
