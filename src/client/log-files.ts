@@ -11,6 +11,9 @@ export function crashLogPath(dataDir: string): string {
   return join(dataDir, "logs", "daemon.stderr");
 }
 
+/** The last words of a daemon that could not take its files away. With its nonce. */
+export const stoppedUntidily = "stopped; its files could not be taken away";
+
 /** The last lines of a file; none where it cannot be read. */
 export function tailOf(path: string, lines: number): string[] {
   try {

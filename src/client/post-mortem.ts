@@ -7,7 +7,7 @@ import { readRegular } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { isIdentityAlive, readIdentity } from "./identity.ts";
-import { crashLogPath, logPath, tailOf } from "./log-files.ts";
+import { crashLogPath, logPath, stoppedUntidily, tailOf } from "./log-files.ts";
 
 const linesKept = 20;
 /** Of one line: a stack trace of minified code can be long. */
@@ -65,7 +65,14 @@ export function remainsOf(places: Places): Remains {
     const why = `their daemon (PID ${identity.pid}) lives, and does not hold the lock of this home`;
     return { kind: "stale", why, files };
   }
+  if (hasStopped(dataDir, identity)) {
+    return { kind: "stale", why: "their daemon ended in good order, and could not take them away", files };
+  }
   return { kind: "crashed", crash: crashOf(dataDir, identity), files };
+}
+
+function hasStopped(dataDir: string, { nonce }: DaemonIdentity): boolean {
+  return lastLines(logPath(dataDir)).some((line) => line.includes(stoppedUntidily) && line.includes(nonce));
 }
 
 /** The crash of the daemon that daemon.json names, which is known to be dead. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { isIdentityAlive, readIdentity } from "../client/identity.ts";
+import { stoppedUntidily } from "../client/log-files.ts";
 import { deferred } from "../lib/deferred.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
@@ -43,7 +44,7 @@ export interface DaemonDependencies {
   log: Log;
   /** A key that came in: it must not get into any file. */
   onSecret: (secret: string) => void;
-  /** Whether the lock still guards this home. */
+  /** Whether the lock still guards this home. Throws where that cannot be seen at the moment. */
   isLockValid: () => boolean;
   onProgress: (text: string) => void;
   /** Clients can be served: what answers to `ping` has been tried. */
@@ -175,11 +176,11 @@ export class Daemon {
   /** Someone cleaned up after us too early: what is missing is put back. A home that is gone ends us. */
   async #checkItself(): Promise<void> {
     const { log, isLockValid } = this.#needs;
-    if (!isLockValid()) {
-      this.stop("graceful", "the lock file was replaced");
-      return;
-    }
     try {
+      if (!isLockValid()) {
+        this.stop("graceful", "the lock file was replaced");
+        return;
+      }
       if (this.#files.repair())
         log.warn("daemon.json or daemon.pid did not say what we wrote: written again");
       if (this.#socket?.repairMode()) log.warn("the socket's mode was changed: 0600 again");
@@ -202,7 +203,7 @@ export class Daemon {
     this.#stopMode ??= asked;
     startWatchdog(stopDeadlineMs[asked] + watchdogGraceMs);
     pauseAt("stop-begun");
-    this.#socket?.close();
+    const left = this.#removing(() => this.#socket?.close());
     pauseAt("not-listening");
     this.#server.announceStop();
     const stopped = services.stop(asked).catch((error: unknown) => {
@@ -215,9 +216,22 @@ export class Daemon {
     pauseAt("loops-stopped");
     await this.#server.close();
     pauseAt("disconnected");
-    this.#files.remove();
+    left.push(...this.#removing(() => this.#files.remove()));
     pauseAt("nameless");
-    log.info("stopped");
+    const { nonce } = this.#identity;
+    // Known by its nonce, it is not taken for a crash.
+    if (left.length > 0) log.error(stoppedUntidily, { nonce, why: left });
+    else log.info("stopped");
+  }
+
+  /** What stays is no reason not to end in good order. Returns why something has stayed. */
+  #removing(remove: () => void): string[] {
+    try {
+      remove();
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
   }
 }
 

@@ -13,7 +13,7 @@ const patienceMs = 300;
 const retryMs = 20;
 
 export interface DaemonLock {
-  /** False once someone replaced the file: the lock guards nothing any more. */
+  /** False once someone replaced the file: the lock guards nothing any more. Throws where it cannot be seen. */
   isValid(): boolean;
   release(): void;
 }

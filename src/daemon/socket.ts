@@ -2,18 +2,18 @@
 import { chmodSync, lstatSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { LooprError, messageOf } from "../lib/errors.ts";
+import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
 import type { Vacancy } from "./socket-place.ts";
 
 const privateMode = 0o600;
 
 export interface PublishedSocket {
   readonly path: string;
-  /** Whether the name still leads to us. */
+  /** Whether the name still leads to us. Throws where that cannot be seen. */
   isPublished(): boolean;
   /** Makes it private again where somebody changed its mode: true where it had to. Throws where it cannot. */
   repairMode(): boolean;
-  /** Stops listening and takes the name away if it still leads to us. Connections live on. */
+  /** Takes the name away if it still leads to us, and stops listening even where that fails. Connections live on. */
   close(): void;
 }
 
@@ -49,11 +49,13 @@ export async function publishSocket(
         return true;
       },
       close: () => {
-        if (inodeOf(place) === own) {
+        try {
+          if (inodeOf(place) !== own) return;
           if (isNamed()) rmSync(path, { force: true });
           rmSync(place, { force: true });
+        } finally {
+          server.close();
         }
-        server.close();
       },
     };
   } catch (error) {
@@ -106,18 +108,16 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
+/** Null where there is no link. */
 function linkTargetOf(path: string): string | null {
   try {
     return readlinkSync(path);
-  } catch {
-    return null;
+  } catch (error) {
+    if (["ENOENT", "EINVAL"].includes(systemCode(error))) return null;
+    throw error;
   }
 }
 
 function inodeOf(path: string): number | null {
-  try {
-    return lstatSync(path).ino;
-  } catch {
-    return null;
-  }
+  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
 }

@@ -46,6 +46,9 @@ describe("a file lock", () => {
     expect(isAt(fd, path())).toBe(false);
     writeFileSync(path(), "");
     expect(isAt(fd, path())).toBe(false);
+    rmSync(path());
+    symlinkSync(path(), path());
+    expect(() => isAt(fd, path())).toThrow("ELOOP"); // Cannot be seen: that is another matter.
     closeSync(fd);
   });
 

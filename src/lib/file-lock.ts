@@ -1,5 +1,5 @@
 // A lock that the kernel releases when its holder dies, however it dies.
-import { closeSync, constants, fstatSync, lstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, statSync, type Stats } from "node:fs";
 import { LooprError, systemCode } from "./errors.ts";
 import { reasonOf } from "./reason.ts";
 import { openRegular } from "./regular-file.ts";
@@ -67,13 +67,21 @@ function unusable(path: string, cause: unknown): LooprError {
   );
 }
 
-/** Whether the open file is still the one at the path: a lock on a replaced file guards nothing. */
+/**
+ * Whether the open file is still the one at the path: a lock on a replaced file guards nothing. Throws where
+ * that cannot be seen.
+ */
 export function isAt(fd: number, path: string): boolean {
+  const [open, there] = [fstatSync(fd), statIfThere(path)];
+  return open.ino === there?.ino && open.dev === there.dev;
+}
+
+function statIfThere(path: string): Stats | null {
   try {
-    const [open, there] = [fstatSync(fd), statSync(path)];
-    return open.ino === there.ino && open.dev === there.dev;
-  } catch {
-    return false;
+    return statSync(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
   }
 }
 

@@ -1,7 +1,16 @@
 // What the kernel or the file system denies: a signal that may not be sent, a home on a network file system.
 // @waits
 import { expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { limitMs, table } from "../support/faults.ts";
 import { isAlive, program, signal, until, withHome } from "../support/harness.ts";
@@ -88,6 +97,35 @@ table("what is denied", [
       chmodSync(socket, 0);
       await until(() => (statSync(socket).mode & 0o777) === 0o600, 50_000, "the self-check");
       expect(await by("daemon", "stop")).toMatchObject({ code: 0 });
+    },
+  },
+  {
+    name: "its own home, for a while",
+    provoked: "chmod 000 of the home of a running daemon until it has looked at itself; chmod 500 at its end",
+    seen: "it is logged once, the daemon goes on; its end is in good order, not a crash",
+    root: true,
+    run: async (home) => {
+      for (const path of [home.root, home.userHome]) chmodSync(path, 0o755);
+      chownSync(home.userHome, nobody, nobody);
+      const by = (...args: string[]) => home.exec("setpriv", [...asNobody, program, "daemon", ...args]);
+      expect(await by("start")).toMatchObject({ code: 0 });
+      const pid = home.daemonPid() ?? 0;
+      const log = () => readFileSync(join(home.dir, "logs", "daemon.log"), "utf8");
+      chmodSync(home.dir, 0o000);
+      await until(() => log().includes("the self-check failed"), 30_000, "the self-check");
+      chmodSync(home.dir, 0o700);
+      expect(JSON.parse((await by("status", "--json")).stdout)).toMatchObject({ state: "running", pid });
+      chmodSync(home.dir, 0o500);
+      expect(await by("stop")).toMatchObject({ code: 0 });
+      expect(isAlive(pid)).toBe(false);
+      const left = JSON.parse((await by("status", "--json")).stdout) as Record<string, unknown>;
+      const why = "their daemon ended in good order, and could not take them away";
+      expect(left).toMatchObject({ state: "stale", crash: null, stale: { why } });
+      expect(log()).not.toContain("the daemon ended");
+      chmodSync(home.dir, 0o700);
+      expect(await by("start")).toMatchObject({ code: 0 });
+      expect(log()).not.toContain("did not end in good order");
+      expect(await by("stop")).toMatchObject({ code: 0 });
     },
   },
 ]);
