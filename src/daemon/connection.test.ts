@@ -17,6 +17,8 @@ const log: Log = {
   warn: (message) => warnings.push(message),
 };
 
+const bounds = { queueBytesMax: 100_000, answersBytesMax: 20_000, stallMs: 50 };
+
 let dir = "";
 let server: Server;
 let accepted: Connection[] = [];
@@ -45,9 +47,7 @@ beforeEach(async () => {
     return answer;
   };
   server = createServer({ allowHalfOpen: true }, (socket) => {
-    accepted.push(
-      new Connection({ id: accepted.length + 1, socket, dispatch: counting, log, queueBytesMax: 100_000 }),
-    );
+    accepted.push(new Connection({ id: accepted.length + 1, socket, dispatch: counting, log, ...bounds }));
   });
   await new Promise<void>((resolve) => server.listen(join(dir, "s"), resolve));
 });
@@ -173,6 +173,43 @@ describe("a connection", () => {
       expect(warnings).toEqual(["a client that does not read was cut off"]);
       client.connection.send({ event: "loop.output", data: "to nobody" });
       await client.connection.closed;
+    },
+    limitMs,
+  );
+
+  test(
+    "with more to read than lets its requests wait, and late in reading it, gets all answers",
+    async () => {
+      const client = await open();
+      client.socket.pause();
+      const filler = "x".repeat(1_000);
+      // What the kernel keeps, and then half of the bound.
+      while (client.connection.unreadBytes < bounds.queueBytesMax / 2) {
+        client.connection.send({ event: "loop.output", data: filler });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      client.socket.write(Array.from({ length: 100 }, (_, index) => line(index + 1, "metrics.get")).join(""));
+      await until(() => waiting.length === 100); // Its time is over, and it is asked for no more patience.
+      for (const release of waiting) release();
+      client.socket.resume();
+      await until(() => client.ids().filter((id) => id > 0).length === 100);
+      expect(warnings).toEqual([]);
+      expect(client.isClosed()).toBe(false);
+    },
+    limitMs,
+  );
+
+  test(
+    "that asks without end and reads nothing is ended at its bound",
+    async () => {
+      const client = await open();
+      client.socket.pause();
+      const requests = line(1, "ping").repeat(1_000);
+      while (!client.connection.isClosed) {
+        client.socket.write(requests);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(warnings).toEqual(["a client that does not read was cut off"]);
     },
     limitMs,
   );

@@ -12,9 +12,9 @@ import { Outbox } from "./outbox.ts";
 
 /** Requests of one connection that may be under way at once; further ones wait. */
 const requestsMax = 1024;
-/** A client with so much unread output has its further requests wait: asking much cuts nobody off. */
+/** A client with so much unread output has its further requests wait: asking much cuts nobody off who reads. */
 const answersBytesMax = 1024 * 1024;
-/** Someone who has taken nothing for so long, with requests or an end waiting behind it, does not read. */
+/** Who has taken nothing for so long is waited for no more: its requests are answered until its queue is full. */
 const stallMs = 3_000;
 /** How long a connection that we close may take to read our last words. */
 const lastWordsMs = 500;
@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   dispatch: Dispatch;
   log: Log;
   queueBytesMax?: number;
+  answersBytesMax?: number;
+  stallMs?: number;
 }
 
 export class Connection {
@@ -37,6 +39,8 @@ export class Connection {
   readonly #dispatch: Dispatch;
   readonly #log: Log;
   readonly #queueBytesMax: number;
+  readonly #answersBytesMax: number;
+  readonly #stallMs: number;
   readonly #outbox: Outbox;
   readonly #decoder = new LineDecoder(lineBytesMax);
   /** Received and not taken up yet, and how many at its start have been. */
@@ -46,8 +50,10 @@ export class Connection {
   #inputEnded = false;
   /** Nothing more is read from the socket until the requests that wait have been taken up. */
   #holding = false;
-  /** Runs while something waits for the client to read. */
+  /** Runs while requests wait for the client to read. */
   #stall: NodeJS.Timeout | null = null;
+  /** It has not read for so long that they wait no more. */
+  #stalled = false;
   /** Our last words are on their way; nothing more is said or listened to. */
   #ending = false;
   #closed = false;
@@ -61,6 +67,8 @@ export class Connection {
     this.#dispatch = options.dispatch;
     this.#log = options.log;
     this.#queueBytesMax = options.queueBytesMax ?? clientQueueBytesMax;
+    this.#answersBytesMax = options.answersBytesMax ?? answersBytesMax;
+    this.#stallMs = options.stallMs ?? stallMs;
     this.#outbox = new Outbox(this.#socket);
     this.#outbox.onProgress = () => this.#progress();
     this.#socket.on("data", (chunk) => this.#receive(chunk));
@@ -78,6 +86,10 @@ export class Connection {
 
   get isClosed(): boolean {
     return this.#closed || this.#ending;
+  }
+
+  get unreadBytes(): number {
+    return this.#outbox.unreadBytes;
   }
 
   /** Resolves when nothing can be sent any more. */
@@ -120,7 +132,7 @@ export class Connection {
   /** As many of the waiting requests as the client's reading, and what is under way, leave room for. */
   #takeUp(): void {
     while (this.#taken < this.#lines.length && !this.isClosed) {
-      const unread = this.#outbox.unreadBytes > answersBytesMax;
+      const unread = !this.#stalled && this.#outbox.unreadBytes > this.#answersBytesMax;
       if (unread || this.#underWay >= requestsMax) {
         this.#hold();
         if (unread) this.#watchReading();
@@ -170,6 +182,7 @@ export class Connection {
   }
 
   #progress(): void {
+    this.#stalled = false;
     this.#stall?.refresh();
     this.#drain?.resolve();
     this.#drain = null;
@@ -186,11 +199,14 @@ export class Connection {
   #endIfDone(): void {
     if (!this.#inputEnded || this.#underWay > 0 || this.#lines.length > 0) return;
     this.#end();
-    this.#watchReading();
   }
 
   #watchReading(): void {
-    if (!this.#closed) this.#stall ??= setTimeout(() => this.#cutOff(), stallMs);
+    this.#stall ??= setTimeout(() => {
+      this.#stall = null;
+      this.#stalled = true;
+      this.#goOn();
+    }, this.#stallMs);
   }
 
   #stopWatching(): void {
@@ -213,8 +229,8 @@ export class Connection {
 
   /** At once. */
   abort(): void {
+    this.#settle(); // First: what the end of the socket calls finds us closed.
     this.#socket.destroy();
-    this.#settle();
   }
 
   #settle(): void {
