@@ -9,6 +9,9 @@ import { RpcError } from "../protocol/errors.ts";
 import { parsePlanFile, renderPlanFile, withProblems, type PlanProblem } from "./plan-file.ts";
 import { reconnected } from "./session.ts";
 
+/** So often is the editor opened for one plan. */
+const roundsMax = 10;
+
 /** The newest version of a plan, as it was handed out. */
 export interface PlanText {
   id: string;
@@ -44,7 +47,7 @@ export async function editPlan(
 ): Promise<number | null> {
   const file = join(mkdtempSync(join(tmpdir(), "loopr-edit-")), `plan-${short}.yml`);
   let text = original.text;
-  for (;;) {
+  for (let round = 1; ; round++) {
     writeFileSync(file, text, { mode: 0o600 });
     try {
       await edit(file);
@@ -63,8 +66,8 @@ export async function editPlan(
       discard(file);
       return version;
     }
-    // Closed as it was shown, with its problems: the person leaves it at that.
-    if (typed === text) throw kept(file, short, invalidPlan(file, parsed.problems));
+    // Closed as it was shown, with its problems: the person leaves it at that. An editor that is a script never does.
+    if (typed === text || round === roundsMax) throw kept(file, short, invalidPlan(file, parsed.problems));
     text = withProblems(typed, parsed.problems);
   }
 }

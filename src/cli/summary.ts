@@ -13,7 +13,7 @@ import {
   type Style,
 } from "./format.ts";
 import { count } from "./narrate.ts";
-import type { Check, Outcome } from "./outcome.ts";
+import { branchWithWork, type Check, type Outcome } from "./outcome.ts";
 
 const checksShownMax = 20;
 
@@ -27,13 +27,14 @@ export function summaryLines(outcome: Outcome, options: SummaryOptions): string[
   const { style, short } = options;
   const { root } = outcome;
   const state = shownState(root);
+  const branch = branchOf(outcome);
   const onto = outcome.target ? ` onto ${plainLine(outcome.target)}` : "";
   const waiting = outcome.waiting ? `: ${outcome.waiting}` : "";
   return [
     "",
     `${icon(style, state)} ${paint(style, "bold", `${stateName(state)}${onto}`)}${waiting}  ${short(root.id)}  ${titleOf(root)}`,
     ...labels(outcome).map((label) => `  ${paint(style, "yellow", label)}`),
-    ...(root.branch ? [field("branch", plainLine(root.branch))] : []),
+    ...(branch ? [field("branch", plainLine(branch))] : []),
     ...(outcome.commit ? [field("commit", shortCommit(outcome.commit))] : []),
     ...checkLines(outcome.checks, options),
     ...(outcome.protectedChanged.length
@@ -46,6 +47,12 @@ export function summaryLines(outcome: Outcome, options: SummaryOptions): string[
     field("cost", money(outcome.costUsd)),
     ...options.warnings.map((warning) => field("warning", plain(warning))),
   ];
+}
+
+/** A run that has ended without anything on its branch has none any more. */
+function branchOf({ root, loops }: Outcome): string | null {
+  const isGone = ["cancelled", "failed"].includes(shownState(root)) && !branchWithWork(loops, root.id);
+  return isGone ? null : root.branch;
 }
 
 /** What nobody may overlook: results that are less than they look. */

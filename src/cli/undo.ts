@@ -36,6 +36,10 @@ export async function undo(
       else {
         const what = `${short(loop.id)} "${titleOf(loop)}"`;
         context.say(`Undone ${what}: ${shortCommit(result.commit)} on ${plainLine(result.branch)}`);
+        if (!result.verified)
+          context.say(
+            "  UNVERIFIED: no check has passed on it; one that fails there failed before the run, too",
+          );
         context.say(`  next: git show ${shortCommit(result.commit)}`);
       }
       return exitCodes.done;

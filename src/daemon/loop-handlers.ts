@@ -145,7 +145,12 @@ export function loopHandlers(needs: LoopHandlerNeeds): Handlers {
         return { merging: true };
       },
       "report.get": (params) => report(params, needs),
-      "plan.undo": async ({ id, again }) => ({ undone: true, ...(await engine.undo(id, again === true)) }),
+      "plan.undo": async ({ id, again }) => {
+        const undone = await engine.undo(id, again === true);
+        const checked = store.evidence(ledger.loop(id).root_id).findLast(({ stage }) => stage === "undo");
+        const verified = checked !== undefined && checked.verified && checked.checks.length > 0;
+        return { undone: true, ...undone, verified };
+      },
       "judge.stats": (params) => statsOfJudge(params, needs),
       "evidence.verify": (params, caller) => verify(params, caller, needs),
       "metrics.get": () => metrics(needs),

@@ -88,6 +88,11 @@ export class Ledger {
     }
     // The caller's context wins over the transition's only in the fields that it has changed itself.
     const patch = { ...result.patch, ...extra.patch };
+    // Where the hint was written nobody knew of which run it is.
+    if (patch.failure) {
+      const hint = patch.failure.hint.replaceAll("<id>", loop.root_id);
+      patch.failure = { ...patch.failure, hint };
+    }
     if (result.patch.context && extra.patch?.context) {
       patch.context = { ...extra.patch.context, ...changed(loop.context, result.patch.context) };
     }

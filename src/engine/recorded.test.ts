@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { conversationName, readRecorded } from "./recorded.ts";
+import { conversationName, readRecorded, usedUntil } from "./recorded.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -82,6 +82,11 @@ test("what a person said after a turn stands with it", () => {
     [[result], ["hurry"]],
     [null, []],
   ]);
+});
+
+test("what an interrupted iteration has used up by then", () => {
+  recorded(prompt("First"), turn("one"), prompt("Second"), turn("two"), answers, turn("three"));
+  expect(usedUntil(directory)).toMatchObject({ turns: 2, tool_calls: 1, cost_usd: 1.5, tokens_out: 6 });
 });
 
 test("what was redacted is not what was said: it does not go on, and its use counts", () => {

@@ -105,6 +105,17 @@ export function readRecorded(directory: string): IterationRecorded {
   return { last: null, usedBefore };
 }
 
+/** What the turns on record have used up: of an iteration that was interrupted. */
+export function usedUntil(directory: string): Usage {
+  const { last, usedBefore: used } = readRecorded(directory);
+  for (const { turn, answers } of last?.turns ?? []) {
+    addTurn(used, turn);
+    used.turns += 1;
+    used.tool_calls += answers?.length ?? 0;
+  }
+  return used;
+}
+
 function entriesIn(path: string): { entries: Entry[]; isPlain: boolean } {
   const text = textOf(path);
   const entries: Entry[] = [];

@@ -13,7 +13,7 @@ import { begin, closed, finishRecord, type ClosedIteration } from "./iteration-r
 import type { IterationEnd } from "./iteration-end.ts";
 import { noRoom, roomOnDisk } from "./no-room.ts";
 import { isInterrupted, prepareWorktree } from "./prepare-worktree.ts";
-import type { Unfinished } from "./recorded.ts";
+import { usedUntil, type Unfinished } from "./recorded.ts";
 import { interruptedRef, openWorkspace, type Parts } from "./parts.ts";
 import type { Model } from "./ports.ts";
 import { keptFeedback } from "./prompts.ts";
@@ -46,7 +46,7 @@ export async function runTask(parts: Parts, id: string, signal: AbortSignal): Pr
     signal.throwIfAborted();
     const full = noRoom(error);
     if (full !== null) return { kind: "pause", waitingFor: roomOnDisk, failure: full };
-    if (error instanceof LooprError) return endOf(error, parts.ledger.loop(id).root_id);
+    if (error instanceof LooprError) return endOf(error);
     throw error;
   } finally {
     parts.spending.ends(id);
@@ -139,6 +139,7 @@ async function iterations(
       });
     } catch (error) {
       finishRecord(parts, id, iteration, {
+        ...usedUntil(workspace.recordsDir(id, iteration)),
         outcome: "interrupted",
         feedback: error instanceof Error ? error.message : null,
       });
@@ -235,10 +236,8 @@ function iterationsUsedUp(loop: Loop): Failure {
 }
 
 /** Which failures wait for a person, and which end the loop. */
-function endOf(error: LooprError, rootId: string): TaskEnd {
-  // Where the hint was written nobody knew of which run it is.
-  const hint = error.hint.replaceAll("<id>", rootId);
-  const failure = { code: error.code, message: error.message, hint };
+function endOf(error: LooprError): TaskEnd {
+  const failure = { code: error.code, message: error.message, hint: error.hint };
   if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
   if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
   if (error.code === "judge_failed") return { kind: "pause", waitingFor: "judge", failure };

@@ -116,7 +116,14 @@ export const methods = {
   "plan.undo": method(
     /** `again`: asked before, on a connection that was lost; what was done meanwhile is the answer. */
     () => z.object({ id: z.string(), again: optional(z.boolean()) }),
-    () => z.object({ undone: z.literal(true), commit: z.string(), branch: z.string() }),
+    () =>
+      z.object({
+        undone: z.literal(true),
+        commit: z.string(),
+        branch: z.string(),
+        /** False where a check fails on it, as it had before the run. */
+        verified: z.boolean(),
+      }),
   ),
   "report.get": method(
     () => z.object({ project: optional(z.string()), since: optional(z.number()) }),

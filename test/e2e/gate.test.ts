@@ -107,6 +107,12 @@ describe("loopr edit", () => {
           const EDITOR = editor(bed, "my-editor", script);
           return withPty(home, { ...wide, cwd: repo.dir, env: { ...env, EDITOR }, args: ["edit", id] }, body);
         };
+        // A script that never lets go of it ends by itself, and what it wrote is kept.
+        await edits(`echo >> "${home.root}/rounds"; echo '  x: [' >> "$1"`, async (pty) => {
+          await pty.shows("is no sound plan");
+          expect(await pty.exited()).toBe(2);
+        });
+        expect(readFileSync(join(home.root, "rounds"), "utf8")).toHaveLength(10);
         for (const script of ["true", ': > "$1"', "printf '# nothing\\n' > \"$1\""]) {
           await edits(script, async (pty) => {
             await pty.shows("Nothing was changed: the plan is still version 1");

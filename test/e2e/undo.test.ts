@@ -34,6 +34,7 @@ describe("loopr undo", () => {
       const result = await loopr(["undo", id]);
       expect(result).toMatchObject({ code: 0 });
       expect(result.stdout).toContain("Undone");
+      expect(result.stdout).toContain("UNVERIFIED: no check has passed on it");
       expect(repo.git("rev-parse", "main^{tree}")).toBe(before);
       expect(repo.git("log", "-1", "--format=%B")).toContain(`Loopr-Undo: ${id}`);
       expect(repo.git("log", "-1", "--format=%s")).toBe('Revert "Greet the world"');
