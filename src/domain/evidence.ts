@@ -19,7 +19,7 @@ export const CheckResult = z.object({
     "setup_failed",
     "not_runnable",
     "zero_tests",
-    /** Exited 0, having executed fewer tests than on the code before. */
+    /** Exited 0, fewer tests having passed than were executed on the code before. */
     "fewer_tests",
     /** Exited 0, while its test runner says that tests failed. */
     "failures_reported",

@@ -2,68 +2,101 @@
 // the code before, it shows a test run that was ended early, emptied, or skipped.
 import { plainText } from "./plain-text.ts";
 
-/** Each expression's groups are numbers to add; a group named `minus` is taken off. */
+export interface TestCounts {
+  passed: number;
+  failed: number;
+}
+
+/**
+ * Groups: `passed` and `failed`, or `total`, of which what failed and what is left out (skipped, pending, expected
+ * to fail) is taken off; `rest` holds such numbers by name.
+ */
 const summaries: readonly RegExp[] = [
-  /^[#ℹ] (?:pass|fail|cancelled) (\d+)$/gm, // node --test
-  /^Ran (\d+) tests? in .*\n\n?(?:OK|FAILED)(?: \([^)\n]*skipped=(?<minus>\d+)[^)\n]*\))?/gm, // unittest
-  /^Tests: +(?:(\d+) failed, )?(?:\d+ (?:skipped|todo), )*(?:(\d+) passed, )?\d+ total$/gm, // jest
-  /^ *Tests +(?:(\d+) failed)?(?: \| )?(?:(\d+) passed)?[^\n]*\(\d+\)$/gm, // vitest
-  /^ *(\d+) (?:passing|failing)\b/gm, // mocha
-  /^ *(\d+) (?:pass|fail)$/gm, // bun test
-  /^test result: \w+\. (\d+) passed; (\d+) failed;/gm, // cargo
-  /^Tests run: (\d+), Failures: \d+, Errors: \d+, Skipped: (?<minus>\d+)$/gm, // surefire
-  /^(\d+) examples?, \d+ failures?(?:, (?<minus>\d+) pending)?/gm, // rspec
-  /^(\d+) (?:runs|tests), \d+ assertions, \d+ failures, \d+ errors, (?<minus>\d+) skips/gm, // minitest
-  /^OK \((\d+) tests?, \d+ assertions?\)/gm, // phpunit
-  /Failed: +(\d+), Passed: +(\d+), Skipped: +\d+/g, // dotnet test
-  /^\d+% tests passed, \d+ tests? failed out of (\d+)$/gm, // ctest
+  /^[#ℹ] pass (?<passed>\d+)$/gm, // node --test
+  /^[#ℹ] (?:fail|cancelled) (?<failed>\d+)$/gm,
+  /^Ran (?<total>\d+) tests? in .*\n\n?(?:OK|FAILED)(?: \((?<rest>[^)\n]*)\))?/gm, // unittest
+  /^Tests: +(?:(?<failed>\d+) failed, )?(?:\d+ (?:skipped|todo), )*(?:(?<passed>\d+) passed, )?\d+ total$/gm, // jest
+  /^ *Tests +(?:(?<failed>\d+) failed)?(?: \| )?(?:(?<passed>\d+) passed)?[^\n]*\(\d+\)$/gm, // vitest
+  /^ *(?<passed>\d+) passing\b/gm, // mocha
+  /^ *(?<failed>\d+) failing\b/gm,
+  /^ *(?<passed>\d+) pass$/gm, // bun test
+  /^ *(?<failed>\d+) fail$/gm,
+  /^test result: \w+\. (?<passed>\d+) passed; (?<failed>\d+) failed;/gm, // cargo
+  /^Tests run: (?<total>\d+), Failures: (?<failed>\d+), Errors: (?<errors>\d+), Skipped: (?<left>\d+)$/gm, // surefire
+  /^(?<total>\d+) examples?, (?<failed>\d+) failures?(?:, (?<left>\d+) pending)?/gm, // rspec
+  /^(?<total>\d+) (?:runs|tests), \d+ assertions, (?<failed>\d+) failures, (?<errors>\d+) errors, (?<left>\d+) skips/gm, // minitest
+  /^OK \((?<total>\d+) tests?, \d+ assertions?\)/gm, // phpunit
+  /^Tests: (?<total>\d+), Assertions: \d+(?<rest>(?:, [\w ]+: \d+)*)\.$/gm,
+  /Failed: +(?<failed>\d+), Passed: +(?<passed>\d+), Skipped: +\d+/g, // dotnet test
+  /^\d+% tests passed, (?<failed>\d+) tests? failed out of (?<total>\d+)$/gm, // ctest
 ];
+/** In `rest`: `failures=1, skipped=2, expected failures=1` and `Failures: 1, Incomplete: 1`. */
+const restFailed = /(?<!expected )(?:failures|errors|unexpected successes)(?:=|: )(\d+)/gi;
+const restLeft = /(?:skipped|expected failures|incomplete|risky)(?:=|: )(\d+)/gi;
+
 /** pytest: `== 1 failed, 2 passed, 1 skipped in 0.12s ==`, with -q without the frame. */
 const pytestLine = /^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s[^\n]*$/gm;
-const pytestCounts = /(\d+) (?:passed|failed|xpassed|xfailed)\b/g;
+// What is expected to fail (`xfailed`) has not passed: code under test can call for that itself.
+const pytestPassed = /(\d+) (?:passed|xpassed)\b/g;
+const pytestFailed = /(\d+) failed\b/g;
 
 /** One line a test or package; not to be trusted where the middle of a long output was cut. */
-const lineCounts: readonly RegExp[] = [
-  /^ *--- (?:PASS|FAIL): /gm, // go test -v
-  /^(?:ok *|FAIL)\t\S+\t(?:[\d.]+s|\(cached\))(?!.*\[no tests to run\])/gm, // go test
-  /^(?:not )?ok \d+\b(?!.*# ?SKIP)/gim, // TAP
+const lineCounts: readonly (readonly [passed: RegExp, failed: RegExp])[] = [
+  [/^ *--- PASS: /gm, /^ *--- FAIL: /gm], // go test -v
+  [/^ok *\t\S+\t(?:[\d.]+s|\(cached\))(?!.*\[no tests to run\])/gm, /^FAIL\t\S+\t[\d.]+s/gm], // go test
+  [/^ok \d+\b(?!.*# ?(?:SKIP|TODO))/gim, /^not ok \d+\b(?!.*# ?(?:SKIP|TODO))/gim], // TAP
 ];
 const wholeCharsMax = 50_000;
 
-/** Null where no known test runner said how many. */
-export function executedTests(output: string): number | null {
+/** Null where no known test runner said how many. What was skipped is in neither number. */
+export function testCounts(output: string): TestCounts | null {
   const text = plainText(output);
-  const sums = summaries.map((pattern) => sumOf(text, pattern));
-  const pytest = [...text.matchAll(pytestLine)].map(([, counts = ""]) => sumOf(counts, pytestCounts) ?? 0);
-  if (pytest.length > 0) sums.push(pytest.reduce((sum, each) => sum + each, 0));
-  const known = sums.filter((sum) => sum !== null);
-  if (known.length > 0) return known.reduce((sum, each) => sum + each, 0);
+  const found = [...summaries.flatMap((pattern) => [...text.matchAll(pattern)].map(countsOf))];
+  for (const [, line = ""] of text.matchAll(pytestLine))
+    found.push({ passed: sumOf(line, pytestPassed), failed: sumOf(line, pytestFailed) });
+  if (found.length > 0)
+    return {
+      passed: found.reduce((sum, { passed }) => sum + passed, 0),
+      failed: found.reduce((sum, { failed }) => sum + failed, 0),
+    };
   if (text.length > wholeCharsMax) return null;
-  for (const pattern of lineCounts) {
-    const lines = text.match(pattern);
-    if (lines) return lines.length;
+  for (const [passed, failed] of lineCounts) {
+    const counts = { passed: text.match(passed)?.length ?? 0, failed: text.match(failed)?.length ?? 0 };
+    if (counts.passed + counts.failed > 0) return counts;
   }
   return null;
 }
 
-function sumOf(text: string, pattern: RegExp): number | null {
-  let sum: number | null = null;
-  for (const match of text.matchAll(pattern)) {
-    const minus = Number(match.groups?.["minus"] ?? 0);
-    const all = match.slice(1).reduce((total, group) => total + Number(group ?? 0), 0);
-    // The group to take off is among all of them.
-    sum = (sum ?? 0) + all - 2 * minus;
-  }
-  return sum;
+function countsOf({ groups = {} }: RegExpMatchArray): TestCounts {
+  const { rest = "" } = groups;
+  const number = (name: string) => Number(groups[name] ?? 0);
+  const failed = number("failed") + number("errors") + sumOf(rest, restFailed);
+  if (groups["total"] === undefined) return { passed: number("passed"), failed };
+  const executed = Math.max(0, number("total") - number("left") - sumOf(rest, restLeft));
+  // A test may fail more than once (subtests).
+  return { passed: Math.max(0, executed - failed), failed: Math.min(executed, failed) };
+}
+
+function sumOf(text: string, pattern: RegExp): number {
+  return [...text.matchAll(pattern)].reduce((sum, [, number]) => sum + Number(number), 0);
+}
+
+interface Ran {
+  passed: boolean;
+  output: string;
 }
 
 /**
- * Whether a check that exited 0 executed fewer tests than the same check on the code before, by the runner's
- * own words; null where it did not, or where nothing can be said.
+ * Whether in a check that exited 0 fewer tests passed than the same check executed on the code before, by the
+ * runner's own words; null where it did not, or where nothing can be said.
  */
-export function fewerTests(before: string, now: string): { before: number; now: number } | null {
-  const counts = { before: executedTests(before), now: executedTests(now) };
-  if (counts.before === null || counts.before === 0) return null;
-  if (now.length > wholeCharsMax && counts.now === null) return null;
-  return (counts.now ?? 0) < counts.before ? { before: counts.before, now: counts.now ?? 0 } : null;
+export function fewerTests(before: Ran, nowOutput: string): { before: number; now: number } | null {
+  const old = testCounts(before.output);
+  const now = testCounts(nowOutput);
+  // Where the check succeeded beside failures, it lets them be.
+  const wanted = old === null ? 0 : before.passed ? old.passed : old.passed + old.failed;
+  if (wanted === 0) return null;
+  if (nowOutput.length > wholeCharsMax && now === null) return null;
+  const passed = now?.passed ?? 0;
+  return passed < wanted ? { before: wanted, now: passed } : null;
 }

@@ -40,15 +40,15 @@ export function uncontradicted(result: CheckResult, onBase: CheckResult | null):
   return notPassed(result, "failures_reported", note);
 }
 
-/** The result, as one that has not passed where fewer tests were executed than on the code before. */
+/** The result, as one that has not passed where fewer tests passed than were executed on the code before. */
 export async function counted(result: CheckResult, counting: Counting): Promise<CheckResult> {
   if (!result.passed) return result;
   const { onBase } = counting;
-  const fewer = onBase === null ? null : fewerTests(onBase.output, result.output);
+  const fewer = onBase === null ? null : fewerTests(onBase, result.output);
   if (fewer !== null)
     return endedEarly(
       result,
-      `${fewer.now} tests were executed; on the code before the change it was ${fewer.before}`,
+      `${fewer.now} tests passed; on the code before the change ${fewer.before} were executed`,
     );
   const files = await emptiedFiles(result, counting);
   return files.length === 0

@@ -259,7 +259,7 @@ function headline(result: CheckResult): string {
     case "zero_tests":
       return `The check \`${result.command}\` exited 0 but executed no test; that proves nothing.`;
     case "fewer_tests":
-      return `The check \`${result.command}\` exited 0, but executed fewer tests than it does on the code before your change. Something ends the run of the tests early, or hides or skips some; all of them have to run.`;
+      return `The check \`${result.command}\` exited 0, but fewer tests passed than were executed on the code before your change. Something ends the run of the tests early, or hides, skips or expects the failure of some; all of them have to run and pass.`;
     case "failures_reported":
       return `The check \`${result.command}\` exited 0, but its test runner says that tests failed. Something ends the run with another exit code than the runner's; that proves nothing.`;
     case "not_runnable":
