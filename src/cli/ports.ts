@@ -1,5 +1,6 @@
 // What the loop commands reach outside of themselves; tests bring their own.
 import { existsSync } from "node:fs";
+import type { LivenessTimes } from "../client/liveness.ts";
 import type { Client, ConnectOptions } from "../client/types.ts";
 import { userConfigPath } from "../lib/paths.ts";
 import { createAsk, type Ask } from "./ask.ts";
@@ -15,6 +16,8 @@ export interface CliPorts {
   personal: (explicitConfig: string | null) => Promise<Personal>;
   /** Ctrl-C. Returns how to stop listening. */
   onInterrupt: (listener: () => void) => () => void;
+  /** When a daemon that is not heard of is asked whether it is there. */
+  liveness: LivenessTimes;
   /** Resolves when the person has closed the editor on a file; throws `editor_failed`. */
   edit: (file: string) => Promise<void>;
 }
@@ -26,6 +29,9 @@ export interface Personal {
   /** `env.pass`. */
   pass: readonly string[];
 }
+
+/** Past a heartbeat of the daemon, and told before the second one that is missed. */
+const liveness: LivenessTimes = { quietMs: 20_000, answerWithinMs: 5_000, againMs: 5_000 };
 
 export function createPorts(): CliPorts {
   const { env } = process;
@@ -46,6 +52,7 @@ export function createPorts(): CliPorts {
       process.on("SIGINT", listener);
       return () => process.off("SIGINT", listener);
     },
+    liveness,
     edit: async (file) => (await import("./editor.ts")).openEditor(file, env),
   };
 }

@@ -1,4 +1,5 @@
 // One command's connection to the daemon: opened, closed, and left by Ctrl-C without hurting the loops.
+import { watchLiveness } from "../client/liveness.ts";
 import type { Client, ConnectOptions } from "../client/types.ts";
 import { LooprError } from "../lib/errors.ts";
 import type { Result } from "../protocol/methods.ts";
@@ -50,17 +51,15 @@ export async function withSession(
       }
     },
   };
+  let stopWatching = () => {};
   const connectAndWork = async () => {
     const { keyEnv } = await ports.personal(context.config);
-    client = await ports.connect({
-      ...options,
-      autoStart: true,
-      name: "cli",
-      env: keyEnv,
-      onProgress: unlessRepeated((text) => {
-        if (others === 0) session.tell(text);
-      }),
+    const onProgress = unlessRepeated((text) => {
+      if (others === 0) session.tell(text);
     });
+    client = await ports.connect({ ...options, autoStart: true, name: "cli", env: keyEnv, onProgress });
+    // What only asks hears of it by its request.
+    if (options.reconnect === true) stopWatching = tellOfSilence(client, ports, onProgress);
     return await work(Object.assign(session, { client }));
   };
   try {
@@ -70,8 +69,28 @@ export async function withSession(
     throw context.json ? error : await forPeople(error, client);
   } finally {
     stopListening();
+    stopWatching();
     closeIfOpen(client);
   }
+}
+
+/** A daemon that hangs keeps its connections: who follows a run would wait for ever, and not know why. */
+function tellOfSilence(client: Client, ports: CliPorts, tell: (text: string) => void): () => void {
+  const liveness = watchLiveness({
+    ping: (timeoutMs) => client.call("ping", {}, { timeoutMs }),
+    onSilence: (since) => {
+      tell(
+        since === null
+          ? "the daemon responds again"
+          : "the daemon does not respond; `loopr daemon status` shows what it waits on, Ctrl-C leaves",
+      );
+    },
+    now: ports.now,
+    times: ports.liveness,
+  });
+  client.onEvent(() => liveness.heard());
+  client.onState(() => liveness.heard());
+  return () => liveness.stop();
 }
 
 /** A reconnect reports each of its attempts. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { failing, testContext, testPorts } from "../../test/support/cli.ts";
 import { FakeDaemon, makeLoop, rootId } from "../../test/support/fake-daemon.ts";
+import { LooprError } from "../lib/errors.ts";
 import { exitCodeOf } from "./context.ts";
 import { watch } from "./watch.ts";
 
@@ -81,6 +82,31 @@ describe("watch", () => {
     expect(text).toContain("✓ merged");
     expect(text).toContain("plan loop: New");
     expect(text).toContain("a1b2f");
+  });
+
+  test("a daemon that hangs is told of, once, and so is that it responds again", async () => {
+    const daemon = new FakeDaemon(makeLoop({ run_state: "executing" }));
+    const hangs = () => Promise.reject(new LooprError("daemon_unresponsive", "no answer"));
+    daemon.answers.ping = hangs;
+    const context = testContext();
+    const times = { quietMs: 5, answerWithinMs: 5, againMs: 5 };
+    const ports = { ...testPorts(daemon), now: Date.now, liveness: times };
+    const ended = watch(context, [], {}, ports);
+    const noted = async (words: string) => {
+      const deadline = Date.now() + 10_000;
+      while (!context.notes.some((note) => note.includes(words))) {
+        expect(Date.now()).toBeLessThan(deadline);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    await noted("the daemon does not respond; `loopr daemon status` shows");
+    const asked = daemon.called("ping").length;
+    while (daemon.called("ping").length < asked + 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    daemon.answers.ping = () => ({ pong: true });
+    await noted("the daemon responds again");
+    expect(context.notes.filter((note) => note.includes("does not respond"))).toHaveLength(1);
+    ports.interrupt();
+    expect(await ended).toBe(130);
   });
 
   test("a daemon that is gone for good is an error", async () => {

@@ -109,11 +109,16 @@ async function daemonUp(nonce?: string): Promise<ScriptedDaemon> {
   return daemon;
 }
 
-async function connected(env: Record<string, string> = {}, reconnect = true): Promise<Client> {
+async function connected(
+  env: Record<string, string> = {},
+  reconnect = true,
+  attend = { afterMs: 5, pingMs: 5_000 },
+): Promise<Client> {
   const client = await connect({
     name: "test",
     autoStart: false,
     reconnect,
+    attend,
     env: { LOOPR_HOME: dir, ...env },
   });
   clients.push(client);
@@ -171,6 +176,19 @@ describe("connecting", () => {
     const odd = client.call("ping", {});
     expect(await odd.catch((error: unknown) => error)).toMatchObject({ code: "not_a_daemon" });
     expect(await client.call("loop.list", {})).toEqual({ loops: [] });
+  });
+
+  test("a request is given up early where not even a ping is answered, and waited for where it is", async () => {
+    const daemon = await daemonUp();
+    const client = await connected({}, true, { afterMs: 5, pingMs: 50 });
+    daemon.answer = ({ method }) => (method === "ping" ? undefined : null);
+    const slow = client.call("loop.list", {});
+    await until(() => daemon.sent("ping").length >= 3);
+    daemon.answer = () => null;
+    expect(await slow.catch((error: unknown) => error)).toMatchObject({
+      code: "daemon_unresponsive",
+      message: "the daemon did not answer `ping` within 0.05 s",
+    });
   });
 
   test("a call that is not answered ends at its limit", async () => {

@@ -8,6 +8,7 @@ import type { MethodName, Params, Result } from "../protocol/methods.ts";
 import type { Connection } from "./connection.ts";
 import { credentialsFrom } from "./credentials.ts";
 import { establish, type Established, type EstablishOptions } from "./establish.ts";
+import { attended, type AttendTimes } from "./liveness.ts";
 import { joined } from "./pages.ts";
 import type { Client, ConnectionState, ConnectOptions } from "./types.ts";
 import { establishNewest } from "./upgrade.ts";
@@ -33,12 +34,13 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     autoStart: options.autoStart,
     onProgress: options.onProgress ?? (() => {}),
   };
-  return new ReconnectingClient(wanted, options.reconnect ?? false, await establishNewest(wanted));
+  return new ReconnectingClient(wanted, options, await establishNewest(wanted));
 }
 
 class ReconnectingClient implements Client {
   readonly #wanted: EstablishOptions;
   readonly #reconnect: boolean;
+  readonly #attend: AttendTimes | undefined;
   readonly #eventListeners = new Set<(event: EventMessage) => void>();
   readonly #stateListeners = new Set<(state: ConnectionState) => void>();
   #connection: Connection;
@@ -57,9 +59,10 @@ class ReconnectingClient implements Client {
   /** The daemon said that it was told to stop: nobody wants another one started. */
   #stopMeant = false;
 
-  constructor(wanted: EstablishOptions, reconnect: boolean, established: Established) {
+  constructor(wanted: EstablishOptions, options: ConnectOptions, established: Established) {
     this.#wanted = wanted;
-    this.#reconnect = reconnect;
+    this.#reconnect = options.reconnect ?? false;
+    this.#attend = options.attend;
     this.#server = established.server;
     this.#connection = established.connection;
     this.#adopt(established);
@@ -93,7 +96,9 @@ class ReconnectingClient implements Client {
       await this.#comingBack?.promise;
       const connection = this.#connection;
       try {
-        return await connection.call(method, params, timeoutMs);
+        const answer = connection.call(method, params, timeoutMs);
+        if (method === "ping") return await answer;
+        return await attended(answer, (withinMs) => connection.call("ping", {}, withinMs), this.#attend);
       } catch (error) {
         if (!isLoss(error) || !(await isIdempotent(method))) throw error;
         if (this.#reconnect ? this.#state !== "reconnecting" : !(await this.#isRenewed())) throw error;

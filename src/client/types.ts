@@ -1,4 +1,5 @@
 // The client's face to cli/ and tui/.
+import type { AttendTimes } from "./liveness.ts";
 import type { EventMessage } from "../protocol/messages.ts";
 import type { Credentials, MethodName, Params, Result } from "../protocol/methods.ts";
 
@@ -15,6 +16,8 @@ export interface ConnectOptions {
   credentials?: Credentials;
   /** The environment that decides paths and credentials. Defaults to the process's. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** When a request that is not answered is given up because the daemon hangs. Tests bring their own. */
+  attend?: AttendTimes;
   /** Progress of a slow start or reconnect, for a person. */
   onProgress?: (text: string) => void;
 }

@@ -1,5 +1,6 @@
 // Client ↔ state ↔ screen: the only place where the interface does anything.
 import { basename } from "node:path";
+import { watchLiveness, type Liveness } from "../client/liveness.ts";
 import type { Client, ConnectionState } from "../client/types.ts";
 import { Loop } from "../domain/loop.ts";
 import { noticeOf } from "../domain/notice.ts";
@@ -7,7 +8,6 @@ import type { Clock } from "../lib/clock.ts";
 import { deferred, type Deferred } from "../lib/deferred.ts";
 import type { EventMessage } from "../protocol/messages.ts";
 import { interpret, type Command, type Effect, type Key } from "./keys.ts";
-import { watchLiveness, type Liveness } from "./liveness.ts";
 import { reduce } from "./reduce.ts";
 import { failed, load, perform, snapshot, staleResources } from "./remote.ts";
 import { initialState, type Action, type State } from "./state.ts";

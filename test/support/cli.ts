@@ -80,6 +80,7 @@ export function testPorts(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    liveness: { quietMs: 60_000, answerWithinMs: 5_000, againMs: 5_000 },
     edit: async () => {
       throw new Error("nobody edits");
     },

@@ -1,4 +1,5 @@
 // Whether the daemon still answers: a process that hangs keeps its connection, and only asking tells.
+import { deferred } from "../lib/deferred.ts";
 import { LooprError } from "../lib/errors.ts";
 
 export interface LivenessOptions {
@@ -63,4 +64,40 @@ export function watchLiveness({ ping, onSilence, now, times }: LivenessOptions):
       clearTimeout(timer);
     },
   };
+}
+
+/** A request that is unanswered for that long: the daemon is asked whether it is there, again and again. */
+const attendAfterMs = 2_000;
+/** No request delays a ping: a daemon that does not answer it for so long hangs. */
+const attendPingMs = 8_000;
+
+export interface AttendTimes {
+  afterMs: number;
+  pingMs: number;
+}
+
+/** The answer to a request, given up with the failure of `ping` where the daemon hangs meanwhile. */
+export async function attended<T>(
+  answer: Promise<T>,
+  ping: (answerWithinMs: number) => Promise<unknown>,
+  { afterMs, pingMs }: AttendTimes = { afterMs: attendAfterMs, pingMs: attendPingMs },
+): Promise<T> {
+  const hung = deferred<never>();
+  let isOver = false;
+  const look = async () => {
+    try {
+      await ping(pingMs);
+      if (!isOver) timer = setTimeout(() => void look(), afterMs);
+    } catch (error) {
+      // Every other failure is the connection's, of which the request itself tells.
+      if (error instanceof LooprError && error.code === "daemon_unresponsive") hung.reject(error);
+    }
+  };
+  let timer = setTimeout(() => void look(), afterMs);
+  try {
+    return await Promise.race([answer, hung.promise]);
+  } finally {
+    isOver = true;
+    clearTimeout(timer);
+  }
 }
