@@ -11,12 +11,12 @@ async function run(argv: string[]): Promise<number> {
     await runnerMain(argv.slice(1));
     return 0;
   }
-  const runDaemon = async (readinessFd: number | null) =>
-    (await import("./daemon/main.ts")).runDaemon({ readinessFd });
   const inherited = daemonWords.every((word, index) => argv[index] === word) ? Number(argv.at(-1)) : 0;
-  if (inherited > 2) return runDaemon(inherited);
+  if (inherited > 2) return (await import("./daemon/main.ts")).runSpawnedDaemon(inherited);
   const { main } = await import("./cli/program.ts");
-  return main(argv, { runDaemon: () => runDaemon(null) });
+  return main(argv, {
+    runDaemon: async (onReady) => (await import("./daemon/main.ts")).runDaemonByHand(onReady),
+  });
 }
 
 process.on("uncaughtException", (error) => {

@@ -16,7 +16,7 @@ const exitTexts: Readonly<Record<keyof typeof exitCodes, string>> = {
 };
 
 export function commandLinePage(): string {
-  const words = knownWords({ runDaemon: () => Promise.resolve(0) });
+  const words = knownWords({ runDaemon: () => Promise.resolve() });
   const program = createProgram(words, false, () => Promise.resolve());
   const everywhere = new Set(["--json", "--verbose"]);
   const commands = leaves(program)

@@ -3,12 +3,14 @@ import { credentialsFrom } from "../client/credentials.ts";
 import { stopDaemon, type Stopped } from "../client/stop.ts";
 import { establishNewest } from "../client/upgrade.ts";
 import { LooprError } from "../lib/errors.ts";
+import { defaultDataDir } from "../lib/paths.ts";
+import { build, version } from "../lib/version.ts";
 import { exitCodes, reportError, type CliContext } from "./context.ts";
 import type { Action, Roles } from "./grammar.ts";
 
 export function daemonStart(roles: Roles): Action {
   return async (context, _args, options) => {
-    if (options["foreground"] === true) return roles.runDaemon();
+    if (options["foreground"] === true) return startHere(context, roles);
     await start(context);
     return exitCodes.done;
   };
@@ -42,12 +44,36 @@ async function start(context: CliContext): Promise<void> {
     onProgress: (text) => context.note(text),
   });
   connection.close();
-  const { pid, version } = server;
+  const { pid } = server;
   context.say(
     started ? `The daemon is running (PID ${pid}).` : `The daemon is already running (PID ${pid}).`,
   );
   if (context.json) {
-    context.print({ state: "running", started, pid, version, build: server.build, home: server.home });
+    context.print({
+      state: "running",
+      started,
+      pid,
+      version: server.version,
+      build: server.build,
+      home: server.home,
+    });
+  }
+}
+
+/** In this process, until it is stopped. With --json a line when it is ready, and one where it has failed. */
+async function startHere(context: CliContext, roles: Roles): Promise<number> {
+  let wasReady = false;
+  try {
+    await roles.runDaemon(({ pid }) => {
+      wasReady = true;
+      const home = defaultDataDir();
+      if (context.json) context.print({ state: "running", started: true, pid, version, build, home });
+    });
+    return exitCodes.done;
+  } catch (error) {
+    const code = reportError(context, error);
+    const isTaken = error instanceof LooprError && error.code === "already_running";
+    return wasReady || isTaken ? code : exitCodes.unresponsive;
   }
 }
 

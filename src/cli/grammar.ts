@@ -10,8 +10,8 @@ export type Action = (
 
 /** What the command line can turn into, handed in so that it need not know the daemon. */
 export interface Roles {
-  /** Runs the daemon in this process until it is stopped; its failures have been reported. */
-  runDaemon(): Promise<number>;
+  /** Runs the daemon in this process until it is stopped. Throws what it failed by. */
+  runDaemon(onReady: (ready: { pid: number }) => void): Promise<void>;
 }
 
 export interface OptionWords {

@@ -84,7 +84,7 @@ function needsCommand(group: CommandWords): (error: CommanderError) => never {
 
 /** `loopr help daemon start`: of the command that the words name. */
 export const help: Action = (context, words) => {
-  const nothing = { runDaemon: () => Promise.resolve<number>(exitCodes.done) };
+  const nothing = { runDaemon: () => Promise.resolve() };
   const program = createProgram(knownWords(nothing), context.json, () => Promise.resolve());
   const named = words.reduce((at, word) => {
     const found = at.commands.find((command) => command.name() === word);

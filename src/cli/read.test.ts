@@ -6,7 +6,7 @@ import { createProgram } from "./parser.ts";
 import { knownWords } from "./program.ts";
 import { read } from "./read.ts";
 
-const roles = { runDaemon: () => Promise.resolve(0) };
+const roles = { runDaemon: () => Promise.resolve() };
 
 interface Read {
   command: string;

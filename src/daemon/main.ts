@@ -11,7 +11,7 @@ import { pauseAt } from "./debug.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
 import { logLevelOf, openLog, type LogFile } from "./log.ts";
-import { readinessPipe, type Readiness } from "./readiness.ts";
+import { readinessPipe } from "./readiness.ts";
 import { createServices } from "./services.ts";
 import { installSignals } from "./signals.ts";
 import { vacancyAt } from "./socket-place.ts";
@@ -20,29 +20,56 @@ import { readUserConfig } from "./user-config.ts";
 const bytesPerMegabyte = 1024 * 1024;
 const msPerMinute = 60_000;
 
-export interface DaemonOptions {
-  /** Where to report how the start goes; null: started by hand or by a service, and said on stderr. */
-  readinessFd: number | null;
-}
-
-/** Runs a daemon until it is stopped. Returns the exit code; what went wrong has been reported. */
-export async function runDaemon(options: DaemonOptions): Promise<number> {
-  process.umask(0o077);
-  const readiness = readinessPipe(options.readinessFd);
+/** Runs the daemon that a client has started until it is stopped. Returns the exit code; failures go to the pipe. */
+export async function runSpawnedDaemon(readinessFd: number): Promise<number> {
+  const readiness = readinessPipe(readinessFd);
   try {
-    await runLocked(options, readiness);
+    await runLocked({
+      byHand: false,
+      onProgress: (progress) => readiness.report({ progress }),
+      onReady: (ready) => readiness.report({ ready }),
+    });
     return 0;
   } catch (error) {
-    const { code, message, hint } = describe(error);
+    const { code, message, hint } = described(error);
     readiness.report({ error: { code, message, hint } });
     // Losing the race to be the daemon is no news for the file that keeps crashes: who started us knows.
-    const isNews = options.readinessFd === null || code !== "already_running";
-    if (isNews) writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
+    if (code !== "already_running") writeOut(2, `error: ${message}\n` + (hint ? `  hint: ${hint}\n` : ""));
     return 1;
   }
 }
 
-async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<void> {
+/** Runs a daemon that was started by hand or by a service until it is stopped. Throws what it failed by. */
+export async function runDaemonByHand(onReady: (ready: Ready) => void): Promise<void> {
+  const say = (text: string) => writeOut(2, text + "\n");
+  try {
+    await runLocked({
+      byHand: true,
+      onProgress: say,
+      onReady: (ready) => {
+        onReady(ready);
+        say(`daemon ready (PID ${ready.pid}) on ${ready.socket}; Ctrl-C stops it`);
+      },
+    });
+  } catch (error) {
+    throw described(error);
+  }
+}
+
+interface Ready {
+  pid: number;
+  socket: string;
+}
+
+interface Start {
+  /** Its own environment may hold keys for it. */
+  byHand: boolean;
+  onProgress: (text: string) => void;
+  onReady: (ready: Ready) => void;
+}
+
+async function runLocked({ byHand, onProgress, onReady }: Start): Promise<void> {
+  process.umask(0o077);
   const config: DaemonConfig = {
     dataDir: defaultDataDir(),
     socketPath: defaultSocketPath(),
@@ -62,17 +89,11 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
     filesMax: settings.log.files,
   });
   if (problem !== null) logFile.log.warn(`the user's configuration cannot be used: ${problem}`);
-  const byHand = options.readinessFd === null;
-  const say = (text: string) => void (byHand && writeOut(2, text + "\n"));
   try {
     reportCrashes(logFile);
     const crash = keepCrash(config, logFile.log);
     if (crash) logFile.log.warn("the daemon before did not end in good order", { pid: crash.pid });
     pauseAt("log-open");
-    const onProgress = (text: string) => {
-      readiness.report({ progress: text });
-      say(text);
-    };
     // Before anything of ours is changed; when the socket is put there it is looked at again.
     await vacancyAt(config.socketPath, config.dataDir, onProgress);
     const daemon = new Daemon(config, {
@@ -87,10 +108,7 @@ async function runLocked(options: DaemonOptions, readiness: Readiness): Promise<
       onSecret: (secret) => logFile.addSecret(secret),
       isLockValid: () => lock.isValid(),
       onProgress,
-      onReady: ({ pid, socket }) => {
-        readiness.report({ ready: { pid, socket } });
-        say(`daemon ready (PID ${pid}) on ${socket}; Ctrl-C stops it`);
-      },
+      onReady: ({ pid, socket }) => onReady({ pid, socket }),
     });
     installSignals({
       stop: (mode, signal) => daemon.stop(mode, signal),
@@ -124,10 +142,10 @@ function reportCrashes({ log, redact }: LogFile): void {
 /** The store's own hint is for one that has been in use for long. */
 const fullHint = "free space on that disk (or quota), or set LOOPR_HOME to a directory on another one";
 
-function describe(error: unknown): { code: string; message: string; hint: string } {
+function described(error: unknown): LooprError {
   if (error instanceof LooprError) {
-    const { code, message, hint } = error;
-    return { code, message, hint: code === "store_full" ? fullHint : hint };
+    if (error.code !== "store_full") return error;
+    return new LooprError(error.code, error.message, fullHint, { cause: error });
   }
   const path = unusableFileOf(error);
   if (path !== null) {
@@ -135,7 +153,8 @@ function describe(error: unknown): { code: string; message: string; hint: string
     const hint = isFull
       ? fullHint
       : "move away what is in its place, mend its rights (chmod u+rwX), or set LOOPR_HOME";
-    return { code: "home_unusable", message: `${path} cannot be used: ${reasonOf(error)}`, hint };
+    const message = `${path} cannot be used: ${reasonOf(error)}`;
+    return new LooprError("home_unusable", message, hint, { cause: error });
   }
-  return { code: "internal", message: `the daemon failed by a bug: ${messageOf(error)}`, hint: "" };
+  return new LooprError("internal", `the daemon failed by a bug: ${messageOf(error)}`, "", { cause: error });
 }

@@ -2,14 +2,13 @@
 import { closeSync, writeSync } from "node:fs";
 import type { ReadinessLine } from "../protocol/identity.ts";
 
-export interface Readiness {
+interface Readiness {
   /** After `ready` or `error` the pipe is closed, and further lines go nowhere. */
   report(line: ReadinessLine): void;
 }
 
-/** `fd` null: nobody waits. */
-export function readinessPipe(fd: number | null): Readiness {
-  let open = fd;
+export function readinessPipe(fd: number): Readiness {
+  let open: number | null = fd;
   return {
     report: (line) => {
       if (open === null) return;

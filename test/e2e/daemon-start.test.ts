@@ -9,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -119,6 +120,31 @@ describe("daemon start --foreground", () => {
         expect(readdirSync(home.dir)).not.toContain("daemon.sock");
         expect(readdirSync(home.dir)).not.toContain("daemon.pid");
         expect(readdirSync(home.dir)).toContain("daemon.lock");
+      }),
+    limitMs,
+  );
+
+  test(
+    "with --json it prints a line when it is ready; a loser and a home that is none are errors as JSON",
+    () =>
+      withHome(async (home) => {
+        const daemon = home.start(["daemon", "start", "-f", "--json"]);
+        await until(() => daemon.stdout().endsWith("\n"), 10_000);
+        const ready = { state: "running", started: true, pid: daemon.pid, home: home.dir };
+        expect(JSON.parse(daemon.stdout())).toMatchObject(ready);
+        const loser = await home.loopr(["daemon", "start", "-f", "--json"]);
+        expect(loser).toMatchObject({ code: 1, stderr: "" });
+        expect(JSON.parse(loser.stdout)).toMatchObject({
+          error: { code: "already_running", message: `a daemon is already running (PID ${daemon.pid})` },
+        });
+        daemon.kill("SIGTERM");
+        expect(await daemon.wait()).toMatchObject({ code: 0 });
+
+        const env = { LOOPR_HOME: join(home.root, "link") };
+        symlinkSync(home.dir, env.LOOPR_HOME);
+        const linked = await home.loopr(["daemon", "start", "-f", "--json"], { env });
+        expect(linked).toMatchObject({ code: 4, stderr: "" });
+        expect(JSON.parse(linked.stdout)).toMatchObject({ error: { code: "home_unusable" } });
       }),
     limitMs,
   );

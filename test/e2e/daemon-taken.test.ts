@@ -64,7 +64,7 @@ describe("a listener on the socket", () => {
         withHome((home) =>
           listening(home, behaviour, async (path) => {
             const result = await home.loopr(["daemon", "start", "--foreground"], { deadlineMs: 20_000 });
-            expect(result.code).toBe(1);
+            expect(result.code).toBe(4);
             expect(result.stderr).toContain(path);
             expect(result.stderr).toContain(words);
             expect(readdirSync(home.dir)).not.toContain("daemon.json");
@@ -108,7 +108,7 @@ describe("a listener on the socket", () => {
         const pid = home.daemonPid();
         const other = { ...env, LOOPR_HOME: join(home.root, "other") };
         const second = await home.loopr(["daemon", "start", "-f"], { env: other });
-        expect(second.code).toBe(1);
+        expect(second.code).toBe(4);
         expect(second.stderr).toContain(`the Loopr daemon of ${home.dir} (PID ${pid})`);
         other.LOOPR_HOME = join(home.root, "not-there");
         for (const words of [["status"], ["start"], ["stop"], ["restart"], ["restart", "--when-idle"]]) {
@@ -152,7 +152,7 @@ describe("what is no socket", () => {
             const started = await home.loopr(["daemon", "start"], { env });
             expect(started.code).toBe(4);
             const foreground = await home.loopr(["daemon", "start", "-f"], { env });
-            expect(foreground.code).toBe(1);
+            expect(foreground.code).toBe(4);
             for (const { stderr } of [started, foreground]) {
               expect(stderr).toContain(`${path} is ${words}`);
               expect(stderr).toContain("hint:");

@@ -142,7 +142,7 @@ test.skipIf(Bun.which("cc") === null)(
       mkdirSync(home.dir, { mode: 0o700 });
       const env = { LD_PRELOAD: library, LOOPR_TEST_NFS: home.dir };
       const start = await home.loopr(["daemon", "start", "--foreground"], { env });
-      expect(start.code).toBe(1);
+      expect(start.code).toBe(4);
       expect(start.stderr).toBe(
         `error: the directory ${home.dir} is on NFS, where locks and databases are not safe\n  hint: set LOOPR_HOME to a directory of your own\n`,
       );
