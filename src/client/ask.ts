@@ -86,7 +86,11 @@ async function open(path: string, deadline: number): Promise<Connection | Answer
 
 /** By its own mode: the kernel asks for the right to write before it looks whether anybody listens. */
 function isClosedToUs(path: string): boolean {
-  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0o200) & 0o200) === 0;
+  try {
+    return (statSync(path).mode & 0o200) === 0;
+  } catch {
+    return false; // It is a directory above it that is closed.
+  }
 }
 
 /** Keys go over this socket: it has to be ours, wherever it lies. */
