@@ -1,4 +1,6 @@
 // SQLite's result codes in Loopr's words.
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
 
 /** Primary result codes (the low byte of an extended one), from sqlite3.h. */
@@ -31,6 +33,9 @@ export function storeFailure(error: unknown, path: string): LooprError {
     );
   }
   if (code === ioerrShmSize) return full(path, error);
+  if ((code & 0xff) === sqlite.cantopen && takesNoMoreFiles(path)) {
+    return full(path, error, ": its file system takes no more files (no inodes)");
+  }
   switch (code & 0xff) {
     case sqlite.full:
       return full(path, error);
@@ -74,10 +79,20 @@ export function corrupt(path: string, reason: string, cause?: unknown): LooprErr
   );
 }
 
-function full(path: string, cause: unknown): LooprError {
+/** SQLite says only that it cannot make its file. */
+function takesNoMoreFiles(path: string): boolean {
+  try {
+    const { files, ffree } = statfsSync(dirname(path));
+    return files > 0 && ffree === 0;
+  } catch {
+    return false;
+  }
+}
+
+function full(path: string, cause: unknown, why = ""): LooprError {
   return new LooprError(
     "store_full",
-    `There is no room left for the store ${path}.`,
+    `There is no room left for the store ${path}${why}.`,
     "Nothing of the change was stored. Free space on that disk (or quota); where there is plenty, the store has " +
       "reached its own bound: `loopr delete <id>` for old runs.",
     { cause },

@@ -84,7 +84,7 @@ describe("a client that is newer than an idle daemon", () => {
           checks: { name: string; detail: string; remedy: string }[];
         };
         const daemon = checks.find((check) => check.name === "daemon");
-        expect(daemon?.detail).toContain("which is not this one");
+        expect(daemon?.detail).toContain("which is older than this loopr");
         expect(daemon?.remedy).toContain("loopr daemon restart --when-idle");
         expect((await status(home)).pid).toBe(old);
       }),

@@ -73,6 +73,22 @@ table("what is on disk", [
     },
   },
   {
+    name: "a file system without inodes",
+    provoked: "a tmpfs that takes six files",
+    seen: "start and doctor say that it takes no more files",
+    root: true,
+    run: async (home) => {
+      const script = "$L daemon start > $D/../full 2>&1; $L doctor > $D/../doctor; exit 0";
+      expect(await mounted(home, "nr_inodes=6", script)).toMatchObject({ code: 0 });
+      expect(readFileSync(join(home.userHome, "full"), "utf8")).toMatch(
+        /^error: .*no room left for the store .*: its file system takes no more files \(no inodes\)/,
+      );
+      expect(readFileSync(join(home.userHome, "doctor"), "utf8")).toMatch(
+        /^fail +disk space .*room for \d+ more files \(inodes\).*\n +→ remove files/m,
+      );
+    },
+  },
+  {
     name: "a disk that is nearly full",
     provoked: "a small tmpfs",
     seen: "doctor warns, with the space that is left and what to do; everything works",

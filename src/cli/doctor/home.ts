@@ -1,20 +1,16 @@
 // The home directory and the daemon in it. Looks only: makes nothing, starts nothing.
 import { accessSync, constants, lstatSync, statfsSync, type Stats } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { credentialsFrom } from "../../client/credentials.ts";
 import { remainsOf } from "../../client/post-mortem.ts";
 import { probeDaemon } from "../../client/probe.ts";
 import { whatItWaitsOn } from "../../client/waiting.ts";
 import { systemCode } from "../../lib/errors.ts";
-import {
-  defaultDataDir,
-  defaultPidPath,
-  defaultSocketPath,
-  networkFileSystemOf,
-  socketFallbackDir,
-} from "../../lib/paths.ts";
+import { defaultDataDir, defaultPidPath, defaultSocketPath, networkFileSystemOf } from "../../lib/paths.ts";
 import { build, version } from "../../lib/version.ts";
 import { fail, failed, ok, warn, type Finding } from "./finding.ts";
+import { checkBuild } from "./other-build.ts";
+import { checkSocket } from "./socket.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +18,8 @@ const megabyte = 1024 * 1024;
 /** Worktrees and records of a few runs of an ordinary repository. */
 const spaceWantedBytes = 1024 * megabyte;
 const spaceNeededBytes = 64 * megabyte;
-const shorterRemedy = "set LOOPR_HOME to a shorter path, or LOOPR_SOCKET to a path of your own";
+/** A daemon makes some ten, a worktree at least as many. */
+const filesNeeded = 20;
 const moveRemedy = "set LOOPR_HOME to a directory of your own on a local disk";
 
 /** `networkOf`: the network file system that holds a path. */
@@ -37,7 +34,7 @@ export function checkHome(env: Environment, networkOf = networkFileSystemOf): Fi
     return [fail("home", `${home} is on ${network}, where locks and databases are not safe`, moveRemedy)];
   }
   const detail = found === null ? `${home} (made when it is needed)` : `${home}, private`;
-  return [ok("home", detail), checkSpace(nearestExisting(home)), checkSocket(env, home)];
+  return [ok("home", detail), checkSpace(nearestExisting(home)), checkSocket(env, home, directoryProblem)];
 }
 
 function directoryProblem(home: string, found: Stats): Finding | null {
@@ -60,32 +57,20 @@ function creationProblem(home: string): Finding | null {
 }
 
 function checkSpace(path: string): Finding {
-  const { bavail, bsize } = statfsSync(path);
+  const { bavail, bsize, files, ffree } = statfsSync(path);
   const free = bavail * bsize;
   const detail =
     free < 10 * spaceWantedBytes
       ? `${Math.floor(free / megabyte)} MB free`
       : `${Math.floor(free / megabyte / 1024)} GB free`;
   const remedy = `free some space on the file system of ${path}, or ${moveRemedy}`;
+  // Some file systems do not count them.
+  if (files > 0 && ffree < filesNeeded) {
+    const room = `${detail}, and room for ${ffree} more files (inodes): a store, logs and worktrees need more`;
+    return fail("disk space", room, `remove files from the file system of ${path}, or ${moveRemedy}`);
+  }
   if (free < spaceNeededBytes) return fail("disk space", detail, remedy);
   return free < spaceWantedBytes ? warn("disk space", detail, remedy) : ok("disk space", detail);
-}
-
-function checkSocket(env: Environment, home: string): Finding {
-  const path = defaultSocketPath(env);
-  if (path.startsWith(`${home}/`)) return ok("socket", path);
-  if (path !== socketFallback(path)) return ok("socket", `${path} (LOOPR_SOCKET)`);
-  const directory = lstatOrNull(dirname(path));
-  const problem =
-    directory instanceof Error || directory === null ? null : directoryProblem(dirname(path), directory);
-  if (problem?.status === "fail") return { ...problem, name: "socket", remedy: shorterRemedy };
-  const detail = `${path}, because a socket's path holds 103 bytes and that of the home is longer`;
-  return { ...ok("socket", detail), remedy: shorterRemedy };
-}
-
-/** The path itself where it lies in the directory for sockets that do not fit into their home. */
-function socketFallback(path: string): string {
-  return join(socketFallbackDir(), basename(path));
 }
 
 export async function checkDaemon(env: Environment): Promise<Finding> {
@@ -105,8 +90,7 @@ export async function checkDaemon(env: Environment): Promise<Finding> {
     const { server } = probe;
     probe.connection.close();
     const detail = `running (PID ${server.pid}), version ${server.version} (${server.build})`;
-    if (server.version === version && server.build === build) return ok("daemon", detail);
-    return warn("daemon", `${detail}, which is not this one`, "loopr daemon restart --when-idle");
+    return checkBuild(detail, server, { version, build });
   } catch (error) {
     return failed("daemon", error);
   }
