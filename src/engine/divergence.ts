@@ -61,8 +61,8 @@ async function rebaseRun(
       message: `the run's work conflicts with it in ${files}, and stays where it is`,
     };
   }
-  const feedback = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
-  if (feedback !== null)
+  const failed = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
+  if (failed !== null)
     return { outcome: "kept", message: "the run's work fails its check on top of it, and stays where it is" };
   await moveBranch(parts, root, workspace, replayed.tip, target);
   return { outcome: "rebased", message: "the run's branch is rebased onto it" };

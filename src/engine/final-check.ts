@@ -8,6 +8,12 @@ import { loopOfMessage, type Parts } from "./parts.ts";
 import { feedbackOf } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
 
+export interface FinalFailure {
+  /** The first that fails. */
+  commit: string;
+  feedback: string;
+}
+
 interface Step {
   commit: string;
   commands: string[];
@@ -23,7 +29,7 @@ export async function checkAll(
   workspace: Workspace,
   replayed: { onto: string; tip: string },
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<FinalFailure | null> {
   if (workspace.run.config.validation.command === null) return null;
   using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   for (const step of await stepsOf(parts, root.id, workspace, replayed)) {
@@ -43,7 +49,10 @@ export async function checkAll(
       at: parts.clock.now(),
     };
     parts.ledger.record({ evidence: [evidence] });
-    if (failed) return feedbackOf(failed, { logPath: `${journal.directory}/final.log` });
+    if (failed) {
+      const feedback = feedbackOf(failed, { logPath: `${journal.directory}/final.log` });
+      return { commit: step.commit, feedback };
+    }
   }
   return null;
 }

@@ -5,7 +5,7 @@ import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import { keep } from "./archive.ts";
-import { checkAll } from "./final-check.ts";
+import { checkAll, type FinalFailure } from "./final-check.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
@@ -15,7 +15,7 @@ const rebaseAttemptsMax = 3;
 
 export type Verification =
   | { kind: "verified"; commit: string; target: string }
-  | { kind: "failed_on_target"; feedback: string; tip: string; target: string }
+  | { kind: "failed_on_target"; failed: FinalFailure; tip: string; target: string }
   | { kind: "blocked"; code: string; message: string; hint: string };
 
 /** Makes sure that the run's tip has passed on top of the target's present commit. */
@@ -51,8 +51,8 @@ export async function verifyOnTarget(
       hint: `${mergeByHand(run, tip)}, resolve and commit; then loopr merge ${root.id} sees that it is merged`,
     };
   }
-  const feedback = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
-  if (feedback !== null) return { kind: "failed_on_target", feedback, tip: replayed.tip, target };
+  const failed = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
+  if (failed !== null) return { kind: "failed_on_target", failed, tip: replayed.tip, target };
   await moveBranch(parts, root, workspace, replayed.tip, target);
   return { kind: "verified", commit: replayed.tip, target };
 }

@@ -3,7 +3,7 @@ import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
 import { commitArtifacts } from "./commit-artifacts.ts";
 import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
-import { openWorkspace, type Parts } from "./parts.ts";
+import { openWorkspace, loopOfMessage, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import { sendBack } from "./send-back.ts";
 import type { Workspace } from "./workspace.ts";
@@ -72,11 +72,13 @@ async function notMerged(
   const { ledger } = parts;
   if (why.kind === "verified") return;
   if (why.kind === "failed_on_target") {
-    await moveBranch(parts, ledger.loop(rootId), workspace, why.tip, why.target);
-    ledger.updateRun(rootId, { verified_commit: null });
     const last = lastIntegrated(ledger.loopsOf(rootId));
-    const feedback = `Meanwhile the target branch has moved on, and together with its new commits the work fails. Your worktree now holds both.\n\n${why.feedback}`;
-    if (last) await sendBack(parts, last.id, workspace, { feedback, base: why.tip, checkpoint: why.tip });
+    const base = last === undefined ? why.tip : await withoutFailing(workspace, last.id, why);
+    const feedback = `Meanwhile the target branch has moved on, and together with its new commits the work fails. Your worktree now holds both.\n\n${why.failed.feedback}`;
+    // First: a crash in between then finds its commit on the branch that is still there, and comes by here again.
+    if (last) await sendBack(parts, last.id, workspace, { feedback, base, checkpoint: why.tip });
+    await moveBranch(parts, ledger.loop(rootId), workspace, base, why.target);
+    ledger.updateRun(rootId, { verified_commit: null });
     return;
   }
   const failure =
@@ -106,6 +108,20 @@ async function notMerged(
       },
     },
   );
+}
+
+/**
+ * Where the work of the loop is to be put again: below its own commit, if that is the one that fails. It is then
+ * squashed anew with what mends it, and no commit that has failed gets onto the target.
+ */
+async function withoutFailing(
+  { repository }: Workspace,
+  loopId: string,
+  { failed, tip, target }: Extract<Verification, { kind: "failed_on_target" }>,
+): Promise<string> {
+  if (failed.commit !== tip) return tip;
+  const [own, below] = await repository.log(target, tip);
+  return own !== undefined && loopOfMessage(own.message) === loopId ? (below?.commit ?? target) : tip;
 }
 
 function lastIntegrated(loops: readonly Loop[]): Loop | undefined {
