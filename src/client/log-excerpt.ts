@@ -1,11 +1,13 @@
 // The lines that a log has got since a moment, for people: those of an attempt, not of earlier ones.
 import { statSync } from "node:fs";
 import { plainLine } from "../lib/plain.ts";
-import { readRegular } from "../lib/regular-file.ts";
+import { readTail } from "../lib/regular-file.ts";
 import { isShaped } from "../protocol/shape.ts";
 
 const linesMax = 20;
 const lineCharsMax = 300;
+/** Of what was added only so much at its end is looked at. */
+const addedBytesMax = 2 * 1024 * 1024;
 
 export interface LogMark {
   path: string;
@@ -36,10 +38,10 @@ export function excerptSince(mark: LogMark): string {
 
 function textSince({ path, inode, bytes }: LogMark): string {
   try {
-    const content = readRegular(path);
     // A rotated or emptied file is new from its beginning.
-    const isSame = statSync(path).ino === inode && content.length >= bytes;
-    return content.subarray(isSame ? bytes : 0).toString("utf8");
+    const { ino, size } = statSync(path);
+    const isSame = ino === inode && size >= bytes;
+    return readTail(path, addedBytesMax, isSame ? bytes : 0).toString("utf8");
   } catch {
     return "";
   }

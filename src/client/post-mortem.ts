@@ -3,7 +3,7 @@ import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fallbackSocketPath } from "../lib/paths.ts";
 import { bootId } from "../lib/processes.ts";
-import { readRegular } from "../lib/regular-file.ts";
+import { readSmall } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { isShaped } from "../protocol/shape.ts";
 import { isIdentityAlive, readIdentity } from "./identity.ts";
@@ -12,6 +12,8 @@ import { crashLogPath, logPath, stoppedUntidily, tailOf } from "./log-files.ts";
 const linesKept = 20;
 /** Of one line: a stack trace of minified code can be long. */
 const lineCharsMax = 2_000;
+/** Twice as many such lines, each character of up to six bytes as JSON writes it. */
+const recordBytesMax = 1024 * 1024;
 
 /** `logs/crash.json`, written by the daemon that comes after. */
 export interface Crash {
@@ -95,7 +97,7 @@ export function crashRecordPath(dataDir: string): string {
 /** The crash that a later daemon has noted; null where there was none. */
 export function lastCrash(dataDir: string): Crash | null {
   try {
-    const kept: unknown = JSON.parse(readRegular(crashRecordPath(dataDir)).toString("utf8"));
+    const kept: unknown = JSON.parse(readSmall(crashRecordPath(dataDir), recordBytesMax));
     return isShaped(kept, crashShape) ? kept : null;
   } catch {
     return null;

@@ -1,9 +1,10 @@
 // After a stop by force: what the daemon could not take away itself.
-import { closeSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { closeSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemCode } from "../lib/errors.ts";
 import { tryLockFile } from "../lib/file-lock.ts";
+import { readSmall } from "../lib/regular-file.ts";
 import { fallbackSocketPath } from "../lib/paths.ts";
 import { build, version } from "../lib/version.ts";
 import { protocolVersion } from "../protocol/messages.ts";
@@ -28,7 +29,7 @@ export async function tidyAfter(dataDir: string, dead: ProcessRef): Promise<void
       if (identity === null) return;
       await removeDeadSocket(identity.socket);
       const pidPath = join(dataDir, "daemon.pid");
-      if (readFileSync(pidPath, "utf8").trim() === String(dead.pid)) rmSync(pidPath, { force: true });
+      if (readSmall(pidPath).trim() === String(dead.pid)) rmSync(pidPath, { force: true });
       rmSync(join(dataDir, "daemon.json"), { force: true });
     } finally {
       closeSync(lock);

@@ -8,7 +8,7 @@ import { deferred } from "../lib/deferred.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import { bootId, processStartTime } from "../lib/processes.ts";
-import { readRegular } from "../lib/regular-file.ts";
+import { readSmall } from "../lib/regular-file.ts";
 import { build, version } from "../lib/version.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 import { protocolVersion } from "../protocol/messages.ts";
@@ -46,6 +46,8 @@ export interface DaemonDependencies {
   onSecret: (secret: string) => void;
   /** Whether the lock still guards this home. Throws where that cannot be seen at the moment. */
   isLockValid: () => boolean;
+  /** Makes the log again where somebody removed it: true where it had to. */
+  restoreLog: () => boolean;
   onProgress: (text: string) => void;
   /** Clients can be served: what answers to `ping` has been tried. */
   onReady: (identity: DaemonIdentity) => void;
@@ -99,7 +101,7 @@ export class Daemon {
   /** The PID in the file; null where the file is missing or holds anything else. */
   static getPid(pidPath: string): number | null {
     try {
-      const text = readRegular(pidPath).toString("utf8").trim();
+      const text = readSmall(pidPath).trim();
       const pid = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
       return pid > 0 ? pid : null;
     } catch {
@@ -175,12 +177,13 @@ export class Daemon {
 
   /** Someone cleaned up after us too early: what is missing is put back. A home that is gone ends us. */
   async #checkItself(): Promise<void> {
-    const { log, isLockValid } = this.#needs;
+    const { log, isLockValid, restoreLog } = this.#needs;
     try {
       if (!isLockValid()) {
         this.stop("graceful", "the lock file was replaced");
         return;
       }
+      if (restoreLog()) log.warn("the log was removed, or another file put in its place: begun again");
       if (this.#files.repair())
         log.warn("daemon.json or daemon.pid did not say what we wrote: written again");
       if (this.#socket?.repairMode()) log.warn("the socket's mode was changed: 0600 again");

@@ -3,7 +3,7 @@ import { lstatSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:f
 import { readIdentity } from "../client/identity.ts";
 import { join } from "node:path";
 import { systemCode } from "../lib/errors.ts";
-import { readRegular } from "../lib/regular-file.ts";
+import { readSmall } from "../lib/regular-file.ts";
 import type { DaemonIdentity } from "../protocol/identity.ts";
 
 export interface IdentityFiles {
@@ -55,7 +55,7 @@ function textOf(told: DaemonIdentity): string {
 
 function readText(path: string): string | null {
   try {
-    return readRegular(path).toString("utf8");
+    return readSmall(path);
   } catch {
     return null;
   }

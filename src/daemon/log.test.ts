@@ -34,6 +34,24 @@ describe("the log", () => {
     });
   });
 
+  test("is made again where it was removed, its directory too", () => {
+    const file = join(dir, "logs", "daemon.log");
+    const { log, restore, reopen, close } = openLog(file, usual);
+    expect(restore()).toBe(false);
+    rmSync(file);
+    expect(restore()).toBe(true);
+    expect(restore()).toBe(false);
+    log.info("again");
+    expect(lines(file)).toHaveLength(1);
+    for (const again of [restore, reopen]) {
+      rmSync(join(dir, "logs"), { recursive: true });
+      again();
+      log.info("in a new directory");
+      expect(lines(file)).toHaveLength(1);
+    }
+    close();
+  });
+
   test("is rotated while it is written to: three files, none over the limit, no line cut", () => {
     const { log, close } = openLog(path(), { ...usual, bytesMax: 2_000 });
     for (let n = 0; n < 200; n++) log.info(`line ${n}`);

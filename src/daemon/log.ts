@@ -1,5 +1,15 @@
 // logs/daemon.log: JSON lines, private, rotated while running. Losing a line never hurts the daemon.
-import { closeSync, constants, fstatSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { messageOf, systemCode } from "../lib/errors.ts";
 import { logLevels, type Log, type LogLevel, type LogWrite } from "../lib/log.ts";
 import { openRegular } from "../lib/regular-file.ts";
@@ -15,6 +25,8 @@ export interface LogFile {
   readonly redact: (text: string) => string;
   /** For SIGHUP: someone has moved the file away. */
   readonly reopen: () => void;
+  /** Makes the file and its directory again where somebody removed them: true where it had to. */
+  readonly restore: () => boolean;
   readonly close: () => void;
 }
 
@@ -73,6 +85,14 @@ export function openLog(path: string, options: LogOptions): LogFile {
       close(file);
       file = open(path);
     },
+    restore: () => {
+      if (file.fd !== null && fstatSync(file.fd).ino === lstatSync(path, { throwIfNoEntry: false })?.ino) {
+        return false;
+      }
+      close(file);
+      file = open(path);
+      return file.fd !== null;
+    },
     close: () => close(file),
   };
 }
@@ -99,6 +119,7 @@ function open(path: string): OpenFile {
 /** What is in the log's place and is no file is put aside: it is not ours to delete. */
 function openForAppending(path: string): number {
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     return openRegular(path, appendFlags, 0o600);
   } catch (error) {
     if (systemCode(error) !== "EFTYPE") throw error;

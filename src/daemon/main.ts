@@ -107,6 +107,7 @@ async function runLocked({ byHand, onProgress, onReady }: Start): Promise<void> 
       // Nobody logs keys; should someone come to, the log does not take them.
       onSecret: (secret) => logFile.addSecret(secret),
       isLockValid: () => lock.isValid(),
+      restoreLog: () => logFile.restore(),
       onProgress,
       onReady: ({ pid, socket }) => onReady({ pid, socket }),
     });

@@ -20,6 +20,7 @@ describe("the salt of a home", () => {
     ["an empty file", (path) => writeFileSync(path, ""), { kept: false, aside: true }],
     ["a short one", (path) => writeFileSync(path, good.slice(1)), { kept: false, aside: true }],
     ["other text", (path) => writeFileSync(path, "x".repeat(32)), { kept: false, aside: true }],
+    ["3 GB", (path) => void spawnSync("truncate", ["-s", "3G", path]), { kept: false, aside: true }],
     ["a directory", (path) => mkdirSync(path), { kept: false, aside: true }],
     ["a link to nothing", (path) => symlinkSync("/nonexistent", path), { kept: false, aside: true }],
     ["a FIFO", (path) => void spawnSync("mkfifo", [path]), { kept: false, aside: true }],

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, linkSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { systemCode } from "../lib/errors.ts";
 import type { LogWrite } from "../lib/log.ts";
+import { smallBytesMax } from "../lib/regular-file.ts";
 
 const saltBytes = 16;
 
@@ -22,7 +23,7 @@ function ownSalt(path: string, warn: LogWrite): string | null {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return null;
   // Looked at first: to open a FIFO is to wait for its other end.
-  if (stats.isFile() && stats.uid === (process.getuid?.() ?? stats.uid)) {
+  if (stats.isFile() && stats.size <= smallBytesMax && stats.uid === (process.getuid?.() ?? stats.uid)) {
     if ((stats.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
     const salt = readFileSync(path, "utf8");
     if (isSalt(salt)) return salt;

@@ -1,10 +1,20 @@
 // Nothing in a file's place makes anyone wait: each case would hang, or read what is no file.
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { closeSync, constants, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRegular, readRegular } from "./regular-file.ts";
+import { openRegular, readRegular, readSmall, readTail } from "./regular-file.ts";
 
 let dir = "";
 beforeEach(() => {
@@ -56,6 +66,19 @@ test("a file is opened and read, a missing one is named as the system does", () 
   closeSync(openRegular(path, writing));
   expect(thrownBy(() => readRegular(join(dir, "none")))).toMatchObject({ code: "ENOENT" });
   closeSync(openRegular(join(dir, "new"), writing | constants.O_CREAT, 0o600));
+});
+
+test("of a file that is larger than its kind is, no more is read than that takes", () => {
+  const path = join(dir, "file");
+  writeFileSync(path, "text");
+  expect(readSmall(path)).toBe("text");
+  expect(readTail(path, 2).toString()).toBe("xt");
+  expect(readTail(path, 100, 3).toString()).toBe("t");
+  expect(readTail(path, 100, 9).toString()).toBe("");
+  truncateSync(path, 3 * 1024 ** 3); // It would not fit in a buffer.
+  appendFileSync(path, "end");
+  expect(thrownBy(() => readSmall(path))).toMatchObject({ code: "EFBIG" });
+  expect(readTail(path, 3).toString()).toBe("end");
 });
 
 function thrownBy(work: () => unknown): unknown {

@@ -314,3 +314,17 @@ test("in memory nothing touches the disk", () => {
   openStore(":memory:").close();
   expect(readdirSync(directory)).toEqual([]);
 });
+
+test("a FIFO beside the store is named, and not waited for", () => {
+  openStore(path).close();
+  for (const name of ["journal", "wal", "shm"]) {
+    const beside = `${path}-${name}`;
+    rmSync(beside, { force: true });
+    spawnSync("mkfifo", [beside]);
+    expect(failureOf(() => openStore(path))).toMatchObject({
+      code: "store_failed",
+      message: `The store's file ${beside} is not a regular file.`,
+    });
+    rmSync(beside);
+  }
+});

@@ -74,6 +74,15 @@ function prepareFile(path: string): number {
     const stat = statSync(path);
     if (!stat.isFile()) throw corrupt(path, "it is not a regular file");
     if ((stat.mode & 0o777) !== storeMode) chmodSync(path, storeMode);
+    // To open a FIFO is to wait for its other end.
+    for (const beside of [`${path}-journal`, `${path}-wal`, `${path}-shm`]) {
+      if (statSync(beside, { throwIfNoEntry: false })?.isFile() === false)
+        throw new LooprError(
+          "store_failed",
+          `The store's file ${beside} is not a regular file.`,
+          "Move it away, or set LOOPR_HOME.",
+        );
+    }
     // SQLite would take an emptied database for a new one and delete what its log still holds.
     if (stat.size === 0 && sizeOf(`${path}-wal`) > 0) throw corrupt(path, "it was cut to nothing");
     return stat.size;
