@@ -1,6 +1,6 @@
 // loopr evidence, loopr verify: what the daemon itself ran for a run, and the same check once more.
 import type { Evidence } from "../domain/evidence.ts";
-import { checkRecords, protectedChanged, type CheckRecord } from "../domain/evidence-note.ts";
+import { checkRecords, protectedChanged, type CheckRecord, changedWords } from "../domain/evidence-note.ts";
 import { plain, plainLine } from "../lib/plain.ts";
 import { runEnvironment } from "../lib/run-environment.ts";
 import type { Result } from "../protocol/methods.ts";
@@ -71,7 +71,9 @@ export async function evidence(
     }
     if (checks.length === 0) context.say("  no check has run yet");
     for (const check of checks) for (const line of checkLines(check, style, short)) context.say(line);
-    if (changed.length > 0) context.say(`\nprotected files changed: ${changed.map(plainLine).join(", ")}`);
+    const unread = found.flatMap((one) => one.unread ?? []);
+    const words = changed.map((path) => plainLine(changedWords(path, { unread })));
+    if (changed.length > 0) context.say(`\nprotected files changed: ${words.join(", ")}`);
     if (outcome.root.run_state === "merged" && outcome.commit && outcome.verified) {
       context.say(`\nloopr verify ${shortCommit(outcome.commit)} runs the check again`);
     }

@@ -1,5 +1,6 @@
 // An iteration in lines: how it ended, what the judge said of it, which checks ran.
 import type { Evidence, IterationRecord } from "../domain/evidence.ts";
+import { changedWords } from "../domain/evidence-note.ts";
 import { plainLine } from "../lib/plain.ts";
 import { duration, icon, money, paint, shortCommit, type Paint, type Style } from "./format.ts";
 import { judgeWord } from "../domain/loop-states.ts";
@@ -47,10 +48,8 @@ export function judgeLine(
 }
 
 export function evidenceLines(evidence: Evidence, style: Style, short: (id: string) => string): string[] {
-  const { loop_id, iteration, stage, checks, protected_changed, reused, permitted = [] } = evidence;
-  const changed = protected_changed.map(
-    (path) => plainLine(path) + (permitted.includes(path) ? " (with permission)" : ""),
-  );
+  const { loop_id, iteration, stage, checks, protected_changed, reused } = evidence;
+  const changed = protected_changed.map((path) => plainLine(changedWords(path, evidence)));
   if (reused) {
     const of = `the tree of iteration ${iteration}, whose check is not run again`;
     return [`     ${icon(style, "complete")} ${short(loop_id)} ${stage}: ${of}`];

@@ -86,6 +86,7 @@ describe("the outcome on record", () => {
       sandboxed: true,
       iterations: 3,
       costUsd: 0.75,
+      unread: [],
       protectedChanged: ["t.test.ts"],
       failure: null,
     });

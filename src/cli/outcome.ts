@@ -95,6 +95,8 @@ export interface Outcome {
   target: string | null;
   /** Those that really ran, oldest first. */
   checks: Check[];
+  /** Those of the protected files that a plan allowed which nobody has read. */
+  unread: readonly string[];
   protectedChanged: string[];
   /** The newest evidence says that a check really passed. */
   verified: boolean;
@@ -138,6 +140,7 @@ export async function readOutcome(
     commit: loop.commit ?? merged?.commit ?? null,
     target: merged?.branch ?? null,
     checks,
+    unread: [...new Set(evidence.flatMap(({ unread = [] }) => unread))],
     protectedChanged: [...new Set(evidence.flatMap(({ protected_changed }) => protected_changed))],
     verified: passed?.verified ?? false,
     sandboxed: checks.every(({ sandboxed }) => sandboxed),

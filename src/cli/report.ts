@@ -102,9 +102,11 @@ function runLines(run: ReportedRun, { style, short, nowMs }: View): string[] {
   const mark = icon(style, run.run_state ?? "pending");
   const when = `${age(nowMs - run.updated_at)} ago`;
   const why = run.failure ? head(plain(run.failure.message).trim(), reasonLinesMax) : "";
+  const unread = run.unread?.map(plainLine).join(", ") ?? "";
   return [
     `  ${mark} ${short(run.id)}  ${plainLine(run.title)}${onto}${undone}  ${paint(style, "dim", `${when}, ${money(run.cost_usd)}`)}`,
     ...(why === "" ? [] : [indent(why, "      ")]),
+    ...(unread === "" ? [] : [`      changed tests, allowed by the plan, which nobody read: ${unread}`]),
     ...(why === "" && run.waiting_for !== null ? [`      waits for ${plainLine(run.waiting_for)}`] : []),
   ];
 }

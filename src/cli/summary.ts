@@ -1,5 +1,6 @@
 // The end of a run in words and as a document: outcome, branch, commit, the checks that ran, time, cost, what to do.
 import { plain, plainLine } from "../lib/plain.ts";
+import { changedWords } from "../domain/evidence-note.ts";
 import type { LooprError } from "../lib/errors.ts";
 import {
   duration,
@@ -38,7 +39,12 @@ export function summaryLines(outcome: Outcome, options: SummaryOptions): string[
     ...(outcome.commit ? [field("commit", shortCommit(outcome.commit))] : []),
     ...checkLines(outcome.checks, options),
     ...(outcome.protectedChanged.length
-      ? [field("protected files changed", outcome.protectedChanged.map(plainLine).join(", "))]
+      ? [
+          field(
+            "protected files changed",
+            outcome.protectedChanged.map((path) => plainLine(changedWords(path, outcome))).join(", "),
+          ),
+        ]
       : []),
     field(
       "time",
@@ -161,6 +167,7 @@ export function outcomeDocument(
       sandboxed: check.sandboxed,
     })),
     protected_changed: outcome.protectedChanged,
+    ...(outcome.unread.length > 0 && { allowed_unread: outcome.unread }),
     warnings: options.warnings,
     ...(options.error && { error: errorOf(options.error) }),
   };

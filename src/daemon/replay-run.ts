@@ -101,6 +101,7 @@ function rootOf(run: Run, original: Loop, state: StateBefore, from: number): Loo
     levels: original.context.levels,
     dependsOn: [],
     mayChange: original.context.may_change,
+    unreadMayChange: original.context.unread_may_change ?? [],
     now: run.created_at,
   });
   return {

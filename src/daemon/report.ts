@@ -52,6 +52,7 @@ function reported(
   const loops = ledger.loopsOf(root.id);
   const iterations = loops.flatMap(({ id }) => store.iterations(id));
   const held = loops.find(({ status, failure }) => failure !== null && status === root.run_state);
+  const unread = new Set(loops.flatMap(({ id }) => store.evidence(id)).flatMap((one) => one.unread ?? []));
   const ended = ["merged", "verified"].includes(root.run_state ?? "");
   return {
     id: root.id,
@@ -65,6 +66,7 @@ function reported(
     waiting_for: root.waiting_for ?? (ended ? null : (held?.waiting_for ?? null)),
     failure: root.failure ?? (ended ? null : (held?.failure ?? null)),
     updated_at: Math.max(...loops.map(({ updated_at }) => updated_at)),
+    ...(unread.size > 0 && { unread: [...unread].sort() }),
     cost_usd: costSince(run, iterations, since, costsThen),
   };
 }

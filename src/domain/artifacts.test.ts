@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { versionHandedIn, type ArtifactVersion } from "./artifacts.ts";
+import { versionHandedIn, type ArtifactVersion, wideGlobs } from "./artifacts.ts";
 
 const version = (patch: Partial<ArtifactVersion>): ArtifactVersion => ({
   version: 1,
@@ -24,3 +24,17 @@ test.each([
 ])("the version that a model hands in: %s", (_name, newest, iteration, expected) => {
   expect(versionHandedIn(newest, iteration)).toBe(expected);
 });
+
+test.each(["**", "*", "**/*", "*.js", "**/*.py", "./**", "{**,tests}", "!(x)", "?*", "[a-z]*", "**/**/*"])(
+  "a glob that means any file is refused: %s",
+  (glob) => {
+    expect(wideGlobs([{ changes_tests: ["tests/a.py", glob] }])).toHaveLength(1);
+  },
+);
+
+test.each(["tests/**", "**/*.test.js", "*_test.sh", "hello_test.sh", "src/**/greet*", "test_*.py"])(
+  "one that names tests is not: %s",
+  (glob) => {
+    expect(wideGlobs([{ changes_tests: [glob] }])).toEqual([]);
+  },
+);

@@ -1,6 +1,7 @@
 // The structured artifacts of plan, spec and phase loops: tool calls checked against these schemas.
 // Markdown is rendered from them for people and never parsed back.
 import * as z from "zod/mini";
+import { matcher } from "./tree-paths.ts";
 
 const text = z.string().check(z.minLength(1), z.maxLength(50_000));
 const line = z.string().check(z.minLength(1), z.maxLength(200));
@@ -106,7 +107,27 @@ export function planProblems(plan: PlanArtifact): string[] {
   }
   const cycle = findCycle(plan);
   if (cycle) problems.push(`The dependencies form a cycle: ${cycle.join(" → ")}. Remove one of them.`);
-  return problems;
+  return [...problems, ...wideGlobs(plan.specs)];
+}
+
+/** Names and endings that no glob for certain files has in it. */
+const anyNames = ["qzx", "qzx/wkv", "qzx/wkv/jhf"];
+const anyEndings = [
+  "",
+  ..."js ts tsx mjs py rb go rs java kt cs php swift c cpp sh yml json txt md"
+    .split(" ")
+    .map((end) => `.${end}`),
+];
+const anyPaths = anyNames.flatMap((name) => anyEndings.map((end) => name + end));
+
+/** Globs in `changes_tests` that would free any file, as sentences: such a permission says nothing. */
+export function wideGlobs(tasks: readonly { changes_tests: readonly string[] }[]): string[] {
+  return [...new Set(tasks.flatMap(({ changes_tests }) => changes_tests))]
+    .filter((glob) => anyPaths.some(matcher([glob])))
+    .map(
+      (glob) =>
+        `"${glob}" in changes_tests means any file. Name the existing tests that the request makes wrong.`,
+    );
 }
 
 function findCycle(plan: PlanArtifact): string[] | null {

@@ -56,6 +56,18 @@ export function protectedChanged(evidence: readonly Evidence[]): string[] {
   return [...new Set(evidence.flatMap(({ protected_changed }) => protected_changed))].sort();
 }
 
+/** A changed file, and who let it change. */
+export function changedWords(
+  path: string,
+  {
+    permitted = [],
+    unread = [],
+  }: { permitted?: readonly string[] | undefined; unread?: readonly string[] | undefined },
+): string {
+  if (unread.includes(path)) return `${path} (allowed by the plan, which nobody read)`;
+  return path + (permitted.includes(path) ? " (with permission)" : "");
+}
+
 /** Lines for people who run `git log --notes=loopr`, and the whole for programs in the last one. */
 export function renderNote(evidence: EvidenceNote): string {
   const left = Math.max(0, evidence.checks.length - noteChecksMax);

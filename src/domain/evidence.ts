@@ -52,6 +52,8 @@ export const Evidence = z.object({
   protected_changed: z.array(z.string()),
   /** Those of them that the plan or the person allowed it to change; absent: none. */
   permitted: z.optional(z.array(z.string())),
+  /** Those of them that a plan allowed which nobody has read; absent: none. */
+  unread: z.optional(z.array(z.string())),
   /** Nothing ran for it: the checks are those of the iteration, which were of this very tree. */
   reused: z._default(z.boolean(), false),
   at: z.number(),

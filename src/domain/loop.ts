@@ -32,6 +32,8 @@ export const LoopContext = z.object({
   description: z.string(),
   /** Files that the approved plan lets this loop change although they are protected (globs). */
   may_change: z.array(z.string()),
+  /** Existing tests that a plan, spec or phase lets it change which no person has approved (globs). */
+  unread_may_change: z.optional(z.array(z.string())),
   /** Feedback for the next iteration, oldest first; bounded by the engine. */
   feedback: z.array(
     z.object({

@@ -235,3 +235,31 @@ describe("permission", () => {
     expect(classOf("src/a.ts", "modified", { mayChange: ["**"] })).toBe("free");
   });
 });
+
+test("a plan that nobody has read frees existing tests, and nothing else", () => {
+  const files = [
+    "test.sh",
+    "tests/a.test.js",
+    "tests/conftest.py",
+    ".github/workflows/x.yml",
+    ".loopr.yml",
+    "Makefile",
+  ];
+  const classes = classifyChanges({
+    changes: files.map((path) => ({ status: "modified", path })),
+    baseFiles: files,
+    command: "sh test.sh && make",
+    checkCwd: "",
+    configured: null,
+    mayChange: [],
+    unreadMayChange: ["**"],
+  });
+  expect(classes.allowed).toEqual(["tests/a.test.js"]);
+  expect(classes.needSecondRun).toEqual(["tests/conftest.py"]);
+  expect(classes.forbidden.map(({ path }) => path).toSorted()).toEqual([
+    ".github/workflows/x.yml",
+    ".loopr.yml",
+    "Makefile",
+    "test.sh",
+  ]);
+});

@@ -99,6 +99,8 @@ export interface ClassifyRequest {
   configured: readonly string[] | null;
   /** Globs of what the person or the approved plan lets change. */
   mayChange: readonly string[];
+  /** Globs of a plan that nobody has read: they let existing tests change, and nothing else. */
+  unreadMayChange?: readonly string[];
   /** Changed paths that are called like tests and, by their content, are none (`isSourceByContent`). */
   sources?: ReadonlySet<string>;
 }
@@ -135,6 +137,7 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const included = new Set(request.included ?? []);
   const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
+  const isNamedByPlan = matcher(request.unreadMayChange ?? []);
   const scripts = new Set(commands.flatMap((command) => checkScripts(command, request.checkCwd, atBase)));
   const whyForbidden = (path: string): string | null => {
     if (isCi(path)) return "it is configuration of CI";
@@ -160,16 +163,13 @@ export function classifyChanges(request: ClassifyRequest): Classes {
     if (isArtifact(path)) continue;
     const existed = atBase.has(path);
     const why = whyForbidden(path);
-    const second =
-      isSteering(path) ||
-      isRecipe(path) ||
-      included.has(path) ||
-      makesIdle(path) ||
-      (existed ? isTest(path) || isSettings(path) : shadows(path));
+    const steers = isSteering(path) || isRecipe(path) || included.has(path) || makesIdle(path);
+    const second = steers || (existed ? isTest(path) || isSettings(path) : shadows(path));
     if (why === null && !second) {
       if (existed && request.configured === null && request.unclear?.has(path)) classes.told.push(path);
     } else if (mayChange(path)) classes.allowed.push(path);
     else if (why !== null) classes.forbidden.push({ path, why });
+    else if (existed && isTest(path) && !steers && isNamedByPlan(path)) classes.allowed.push(path);
     else classes.needSecondRun.push(path);
   }
   return classes;

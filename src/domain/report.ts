@@ -16,6 +16,8 @@ export const ReportedRun = z.object({
   commit: z.nullable(z.string()),
   undone_commit: z.nullable(z.string()),
   waiting_for: z.nullable(z.string()),
+  /** Tests that it changed, allowed by a plan which nobody has read; absent: none. */
+  unread: z.optional(z.array(z.string())),
   failure: z.nullable(Failure),
   updated_at: z.number(),
   /** In the time that is reported on. */

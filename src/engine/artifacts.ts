@@ -65,6 +65,8 @@ interface ChildTask {
 export function childrenOf(parts: Parts, loop: Loop): Loop[] {
   const tasks = childTasks(parts, loop);
   const run = parts.ledger.run(loop.root_id);
+  // A person approves plans alone, and with `--yes` not even them.
+  const isRead = loop.loop_type === "plan" && !run.approve;
   // Those of an earlier version are invalidated by now, and keep their numbers.
   const before = parts.ledger.childrenOf(loop.id).length;
   const ids = tasks.map((_task, index) => childLoopId(loop.id, before + index + 1));
@@ -81,7 +83,8 @@ export function childrenOf(parts: Parts, loop: Loop): Loop[] {
       description: task.description,
       levels: below,
       dependsOn: task.dependsOn.flatMap((at) => ids[at] ?? []),
-      mayChange: [...loop.context.may_change, ...task.mayChange],
+      mayChange: [...loop.context.may_change, ...(isRead ? task.mayChange : [])],
+      unreadMayChange: [...(loop.context.unread_may_change ?? []), ...(isRead ? [] : task.mayChange)],
       now: parts.clock.now(),
     });
   });

@@ -1,6 +1,13 @@
 // An iteration of a plan, spec or phase: the artifact is the work. It is handed in by a tool call that fits its
 // schema, and then read by the judge.
-import { PlanArtifact, planProblems, versionHandedIn } from "../domain/artifacts.ts";
+import {
+  PhaseArtifact,
+  PlanArtifact,
+  planProblems,
+  SpecArtifact,
+  versionHandedIn,
+  wideGlobs,
+} from "../domain/artifacts.ts";
 import type { IterationRecord } from "../domain/evidence.ts";
 import { judgeFeedback, type Judgement } from "../domain/judgement.ts";
 import type { Loop } from "../domain/loop.ts";
@@ -84,9 +91,20 @@ function passOf(parts: Parts, loop: Loop, type: TypeDefinition): PassName | null
 }
 
 function problemsOf(value: unknown, parts: Parts, loop: Loop): string[] {
-  const plan = loop.loop_type === "plan" ? PlanArtifact.safeParse(value) : null;
-  if (!plan?.success) return [];
-  return [...planProblems(plan.data), ...typeProblems(plan.data, parts, loop)];
+  switch (loop.loop_type) {
+    case "plan": {
+      const plan = PlanArtifact.safeParse(value).data;
+      return plan ? [...planProblems(plan), ...typeProblems(plan, parts, loop)] : [];
+    }
+    case "spec":
+      return wideGlobs(SpecArtifact.safeParse(value).data?.phases ?? []);
+    case "phase": {
+      const phase = PhaseArtifact.safeParse(value).data;
+      return phase ? wideGlobs([phase]) : [];
+    }
+    case "code":
+      return [];
+  }
 }
 
 function handIn(parts: Parts, loop: Loop, value: unknown, usage: Partial<IterationRecord>): void {

@@ -146,6 +146,7 @@ async function validate(
       checks: accepted.checks,
       protectedChanged: accepted.protected_changed,
       permitted: accepted.permitted ?? [],
+      unread: accepted.unread ?? [],
       refused: [],
       asks: [],
     };
@@ -161,6 +162,7 @@ async function validate(
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
     ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
+    ...(verdict.unread.length > 0 && { unread: verdict.unread }),
     reused,
     at: parts.clock.now(),
   };
@@ -183,6 +185,7 @@ async function runChecks(
       commit: squashed.commit,
       tree: squashed.tree,
       mayChange: loop.context.may_change,
+      unreadMayChange: loop.context.unread_may_change ?? [],
       typeCommands: squashed.typeCommands,
       baseline: await baselineOf(parts, workspace, loop.root_id, squashed.tip),
       inAlready: squashed.commit === squashed.tip ? "yes" : "no",

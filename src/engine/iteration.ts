@@ -176,6 +176,7 @@ async function validate(
       tree: commit.tree,
       // The run's as it is now: a person may have allowed more since this loop began.
       mayChange: [...loop.context.may_change, ...parts.ledger.run(loop.root_id).may_change],
+      unreadMayChange: loop.context.unread_may_change ?? [],
       baseline: await baselineOf(parts, workspace, loop.root_id, base),
       ignored: commit.ignored ?? [],
       inAlready: await inAlready(parts, loop, workspace, { base, commit, wrote }),
@@ -202,6 +203,7 @@ async function validate(
     checks: verdict.checks,
     protected_changed: verdict.protectedChanged,
     ...(verdict.permitted.length > 0 && { permitted: verdict.permitted }),
+    ...(verdict.unread.length > 0 && { unread: verdict.unread }),
     reused: false,
     at: parts.clock.now(),
   };

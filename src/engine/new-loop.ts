@@ -16,6 +16,8 @@ export function newLoop(
     levels: string[];
     dependsOn: string[];
     mayChange: string[];
+    /** Of tests alone: what nobody has approved. */
+    unreadMayChange?: string[];
     now: number;
   },
 ): Loop {
@@ -41,6 +43,7 @@ export function newLoop(
     context: {
       description: options.description,
       may_change: options.mayChange,
+      ...(options.unreadMayChange?.length && { unread_may_change: options.unreadMayChange }),
       feedback: [],
       paused_from: null,
       integrated_commit: null,

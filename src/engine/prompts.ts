@@ -85,7 +85,7 @@ function feedbackSection(loop: Loop): string {
 function checkSection(loop: Loop, run: Run, type: TypeDefinition): string {
   const command = run.config.validation.command;
   const where = run.check_cwd === "" ? "the root" : run.check_cwd;
-  const may = [...loop.context.may_change, ...run.may_change];
+  const may = [...loop.context.may_change, ...(loop.context.unread_may_change ?? []), ...run.may_change];
   return (
     (command === null
       ? "There is no check command: the person has waived validation."

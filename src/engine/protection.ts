@@ -24,6 +24,8 @@ export interface ProtectionRequest {
   changes: readonly FileChange[];
   /** Globs of what the approved plan lets this loop change, beside the run's own. */
   mayChange: readonly string[];
+  /** What a plan lets it change that nobody has read: tests alone. */
+  unreadMayChange?: readonly string[];
 }
 
 interface Configured {
@@ -60,6 +62,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     checkCwd: cwd,
     configured,
     mayChange,
+    unreadMayChange: request.unreadMayChange ?? [],
   });
   const needSecondRun: string[] = [];
   for (const path of classes.needSecondRun)

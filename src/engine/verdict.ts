@@ -10,6 +10,7 @@ import { counted, uncontradicted, withTestsNamed, type Counting } from "./early-
 import type { FileChange } from "./git-port.ts";
 import type { InAlready } from "./in-already.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
+import { matcher } from "../domain/tree-paths.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Verdict {
@@ -21,6 +22,8 @@ export interface Verdict {
   protectedChanged: string[];
   /** Those of them that it may change. */
   permitted: string[];
+  /** Those of them that only a plan allows which nobody has read. */
+  unread: string[];
   /** Protected files that it is refused for, where they are what it is refused for. */
   refused: string[];
   /** A person decides about the change of these protected files; empty where nobody is asked. */
@@ -33,6 +36,8 @@ export interface Work {
   tree: string;
   /** Globs of protected files that this loop may change. */
   mayChange: readonly string[];
+  /** Globs of existing tests that a plan frees which nobody has read. */
+  unreadMayChange: readonly string[];
   baseline: Baseline;
   /** Commands of types that have to succeed beside the check. */
   typeCommands: readonly string[];
@@ -62,6 +67,7 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
     checks: [],
     protectedChanged: [],
     permitted: [],
+    unread: [],
     refused: [],
     asks: [],
   };
@@ -83,12 +89,17 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
   }
   if (own !== null) return { ...verdict, ...own, ...question(classes, []) };
   if (classes.told.length > 0) workspace.warn(aboutTold(classes.told));
+  const isRead = matcher([...work.mayChange, ...run.may_change]);
+  const unread = classes.allowed.filter((path) => !isRead(path)).sort();
+  if (unread.length > 0)
+    workspace.warn(`the run changes tests, allowed by the plan, which nobody read: ${shownPaths(unread)}`);
   return {
     ...verdict,
     passed: true,
     layer: "check",
     protectedChanged: [...classes.needSecondRun, ...classes.allowed].sort(),
     permitted: classes.allowed.toSorted(),
+    unread,
   };
 }
 

@@ -61,6 +61,11 @@ describe("a task that has to change existing tests", () => {
         expect(result).toMatchObject({ code: 0 });
         expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: ["hello_test.sh"] });
         expect(repo.read("hello_test.sh")).toContain("greet.sh");
+        // Nobody has read it: that is said wherever the run is told of.
+        const words = /hello_test.sh \(allowed by the plan, which nobody read\)/;
+        expect(json(result)["allowed_unread"]).toEqual(["hello_test.sh"]);
+        expect((await loopr(["evidence", String(json(result)["id"])])).stdout).toMatch(words);
+        expect((await loopr(["report"])).stdout).toContain("which nobody read: hello_test.sh");
         // What the model calls its spec is the commit's subject, without what a terminal would obey.
         expect(repo.git("log", "-1", "--format=%s")).toBe("Rename it");
       },
