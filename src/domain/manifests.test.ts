@@ -135,3 +135,29 @@ describe("onlyDependenciesChanged", () => {
     expect(onlyDependenciesChanged("tox.ini", "a", "a")).toBe(false);
   });
 });
+
+describe("scripts that a check calls", () => {
+  const scripts = { test: "npm run unit", unit: "node a.js", start: "node b.js", "test:x": "node x.js" };
+  const changed = (
+    extra: Record<string, string>,
+    command = "npm test",
+    before: Record<string, string> = scripts,
+  ) =>
+    packageScriptsChanged(
+      JSON.stringify({ scripts: before }),
+      JSON.stringify({ scripts: { ...before, ...extra } }),
+      [command],
+    );
+  test("others are free", () => {
+    expect(changed({ start: "node c.js" })).toBe(false);
+    expect(changed({ dev: "node d.js" })).toBe(false);
+  });
+  test.each(["test", "unit", "pretest", "postunit", "prepare", "postinstall"])("%s is not", (name) => {
+    expect(changed({ [name]: "true" })).toBe(true);
+  });
+  test("where a tool takes them by patterns, or in many packages, all count", () => {
+    expect(changed({ "test:x": "true" }, "npm test", { ...scripts, test: "run-s test:*" })).toBe(true);
+    expect(changed({ start: "true" }, "npm test --workspaces")).toBe(true);
+    expect(changed({ start: "true" }, "pnpm -r test")).toBe(true);
+  });
+});

@@ -35,15 +35,54 @@ const otherSource =
 /**
  * Whether package.json changed in what a check through npm, pnpm, yarn or bun runs: its scripts, settings of
  * test tools, or a package that it already had coming from elsewhere. Added packages and versions do not
- * count. Removed (null) or unreadable counts as changed.
+ * count. Removed (null) or unreadable counts as changed. Where `commands` are given, all that the check runs, only
+ * the scripts that they call count.
  */
-export function packageScriptsChanged(before: string, after: string | null): boolean {
+export function packageScriptsChanged(
+  before: string,
+  after: string | null,
+  commands: readonly string[] | null = null,
+): boolean {
   const old = parseObject(before);
   const now = after === null ? null : parseObject(after);
   if (now === null) return true;
   if (old === null) return before !== after;
-  if (checkParts.some((part) => stable(old[part]) !== stable(now[part]))) return true;
+  const parts = checkParts.filter((part) => stable(old[part]) !== stable(now[part]));
+  if (parts.some((part) => part !== "scripts")) return true;
+  if (parts.length > 0 && scriptsDiffer(old, now, commands)) return true;
   return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
+}
+
+/** npm runs these by itself, in the set-up. */
+const lifecycle =
+  /^(pre|post)?(install|prepare|prepublish|prepack|pack)$|^(dependencies|pnpm:devPreinstall)$/;
+/** Tools that take scripts by patterns or in many packages: which ones, their words alone do not tell. */
+const runsMany =
+  /\b(npm-run-all2?|run-[sp]|concurrently|wireit|turbo|nx|lerna|rush|wsrun|workspaces?|recursive|filter|npm_lifecycle\w*)\b|\s-(ws?|r|F)\b|[\w-]*:?\*/;
+
+/** Whether the scripts differ in what these commands run, or in any where that cannot be told. */
+function scriptsDiffer(
+  old: Record<string, unknown>,
+  now: Record<string, unknown>,
+  commands: readonly string[] | null,
+): boolean {
+  if (commands === null) return true;
+  const [before, after] = [asObject(old["scripts"]), asObject(now["scripts"])];
+  if (before === null || after === null) return true;
+  const names = Object.keys({ ...before, ...after }).filter((name) => before[name] !== after[name]);
+  if (names.some((name) => lifecycle.test(name))) return true;
+  const [used, usedNow] = [before, after].map((scripts) =>
+    commands.flatMap((command) => packageScripts(JSON.stringify({ scripts }), command)),
+  );
+  if ([...commands, ...(used ?? [])].some((command) => runsMany.test(command))) return true;
+  // A program of the check may call one by name.
+  const texts = [...commands, ...(used ?? []), ...(usedNow ?? [])];
+  return (
+    stable(used) !== stable(usedNow) ||
+    names.some(
+      (name) => before[name] !== undefined && texts.some((text) => text.split(/[^\w:.-]+/).includes(name)),
+    )
+  );
 }
 
 /** Whether a new package.json decides how tests that were there before are run. Its scripts are its own. */

@@ -59,6 +59,15 @@ test("it may not change what the check runs by way of package.json, unless permi
   expect(pathsOf(refused)).toEqual(["scripts/test.mjs", "package.json"]);
 });
 
+test("scripts that the check does not run are free, and those that it runs are not", async () => {
+  const scripts = { test: "npm run unit", unit: "node a.js", start: "node b.js" };
+  const base = { "package.json": JSON.stringify({ scripts }) };
+  const now = { ...scripts, start: "node c.js", dev: "node d.js" };
+  expect(
+    pathsOf(await classesOf("npm test", base, { "package.json": JSON.stringify({ scripts: now }) })),
+  ).toEqual([]);
+});
+
 test("permission counts for manifests and scripts", async () => {
   const base = { "package.json": packageJson(), "scripts/test.mjs": "1" };
   const changes = { "package.json": packageJson({}, "true"), "scripts/test.mjs": "2" };

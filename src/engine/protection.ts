@@ -72,7 +72,9 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     ...(await redirectedLocks(request)),
   ];
   needSecondRun.push(...added.filter((path) => !permitted(path) && !needSecondRun.includes(path)));
-  const scripts = commands.some((each) => readsPackageJson.test(each)) ? await changedScripts(request) : [];
+  const scripts = commands.some((each) => readsPackageJson.test(each))
+    ? await changedScripts(request, commands)
+    : [];
   const why = "its scripts and settings say what the check runs";
   const refused = scripts.filter((path) => !permitted(path)).map((path) => ({ path, why }));
   return {
@@ -141,13 +143,18 @@ async function onlyDependencies({ repository, base, commit }: ProtectionRequest,
 }
 
 /** Each package.json whose part in checks differs. */
-async function changedScripts({ repository, base, commit, changes }: ProtectionRequest) {
+async function changedScripts(
+  { repository, run, base, commit, changes }: ProtectionRequest,
+  commands: readonly string[],
+) {
+  const own = posix.join(run.check_cwd, "package.json");
   const found: string[] = [];
   for (const { path } of changes) {
     if (posix.basename(path) !== "package.json") continue;
     const before = await repository.read(base, path);
     const after = await repository.read(commit, path);
-    if (before !== null && packageScriptsChanged(before, after)) found.push(path);
+    if (before !== null && packageScriptsChanged(before, after, path === own ? commands : null))
+      found.push(path);
   }
   return found;
 }

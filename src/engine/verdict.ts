@@ -10,6 +10,7 @@ import { counted, uncontradicted, withTestsNamed, type Counting } from "./early-
 import type { FileChange } from "./git-port.ts";
 import type { InAlready } from "./in-already.ts";
 import { classifyWork, sourcesCalledTests } from "./protection.ts";
+import { testCounts } from "../domain/test-counts.ts";
 import { matcher } from "../domain/tree-paths.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -209,7 +210,10 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   const { workspace, work, checks, classes, verdict } = judging;
   const paths = classes.needSecondRun;
   if (paths.length === 0) return null;
-  const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, paths);
+  const left = await newTestsToLeaveOut(judging);
+  const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, [
+    ...new Set([...paths, ...left]),
+  ]);
   const variant = "protected_at_base";
   const result = await runCheck(command, { ...checks, treeish: tree, tree, variant });
   const ran = uncontradicted(result, work.baseline.onBase);
@@ -227,6 +231,16 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
       "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +
       `the code pass them; new test files are welcome.\n\n${feedbackOf(second, checks)}`,
   };
+}
+
+/** New tests may need what is new or changed beside them: where there were tests before, those alone decide. */
+async function newTestsToLeaveOut({ workspace, work, changes }: Judging): Promise<string[]> {
+  const counts = testCounts(work.baseline.onBase?.output ?? "");
+  if (counts === null || counts.passed + counts.failed === 0) return [];
+  const { repository, run } = workspace;
+  const named = { changes, configured: run.config.validation.protected };
+  const sources = await sourcesCalledTests({ ...named, repository }, work.commit);
+  return newTests({ ...named, sources });
 }
 
 /** `validation.new_tests_must_fail_on_base`: the new tests alone make the check fail on the code before. */

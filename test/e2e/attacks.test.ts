@@ -399,3 +399,24 @@ describe("refused, or without effect: a model that", () => {
     });
   }
 });
+
+test.skipIf(!has("pytest"))("a new conftest.py that only a new test needs is accepted", async () => {
+  const does = [
+    write("greet.py", 'def greet():\n    return "hello world"\n'),
+    write("conftest.py", 'import pytest\n\n\n@pytest.fixture\ndef word():\n    return "world"\n'),
+    write(
+      "tests/test_word.py",
+      "from greet import greet\n\n\ndef test_word(word):\n    assert word in greet()\n",
+    ),
+  ];
+  await withRuns(
+    [does, [text("Done.")]],
+    async ({ loopr }) => {
+      const check = "python3 -m pytest -q -p no:cacheprovider --rootdir .";
+      const args = ["run", "--depth", "code", "--check", check, "--max-iterations", "1"];
+      const result = await loopr([...args, "--yes", "--json", "Greet the world"]);
+      expect(result).toMatchObject({ code: 0 });
+    },
+    { files: python },
+  );
+});
