@@ -27,6 +27,8 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #source: EventSource;
   readonly #clientsMax: number;
+  /** Asked once: where none is left, there is none to ask with. */
+  readonly #openFilesMax = openFilesMax();
   readonly #dispatch: Dispatch;
   readonly #connections = new Map<number, Connection>();
   /** Over the limit, and about to read that. */
@@ -39,7 +41,10 @@ export class Server {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#source = options.services.events;
-    this.#clientsMax = Math.min(options.clientsMax ?? clientsMaxDefault, descriptorsForClients());
+    this.#clientsMax = Math.min(
+      options.clientsMax ?? clientsMaxDefault,
+      descriptorsForClients(this.#openFilesMax),
+    );
     this.#dispatch = createDispatch(
       {
         ...options.handlers,
@@ -96,7 +101,7 @@ export class Server {
   #busy(): string {
     const what = `Busy: ${this.#clientsMax} clients are connected, which is the limit`;
     if (this.#clientsMax >= (this.#options.clientsMax ?? clientsMaxDefault)) return what;
-    return `${what} where ${openFilesMax()} files may be open at once (ulimit -n); restart the daemon under a higher one`;
+    return `${what} where ${this.#openFilesMax} files may be open at once (ulimit -n); restart the daemon under a higher one`;
   }
 
   /** What `initialize` says of a connection, for its later requests. */
@@ -165,7 +170,6 @@ export class Server {
  * With no descriptor left, accepting fails, is tried again at once and burns a core: the limit has to be
  * met before, by a refusal.
  */
-function descriptorsForClients(): number {
-  const limit = openFilesMax();
+function descriptorsForClients(limit: number | null): number {
   return limit === null ? Infinity : Math.max(1, limit - reservedDescriptors);
 }
