@@ -81,13 +81,14 @@ describe("what the work may not bend", () => {
     request.turn === 0
       ? [
           tool("write_file", { path: "greet.sh", content: "echo changed\n" }),
-          tool("write_file", { path: "tests/greet.sh", content: '[ "$(sh greet.sh)" = changed ]\n' }),
+          tool("write_file", { path: "tests/greet.txt", content: "changed\n" }),
         ]
       : [text("Done.")];
   const files = {
     "greet.sh": "echo hello\n",
-    "check.sh": "for t in tests/*.sh; do sh $t || exit 1; done\n",
-    "tests/greet.sh": '[ "$(sh greet.sh)" = hello ]\n',
+    // It reads what is expected; a script that it ran would be a part of the check, whatever is configured.
+    "check.sh": '[ "$(sh greet.sh)" = "$(cat tests/greet.txt)" ]\n',
+    "tests/greet.txt": "hello\n",
   };
   const check = withCheck("sh check.sh", "limits: { iterations: { code: 1 } }\n");
 
@@ -97,7 +98,7 @@ describe("what the work may not bend", () => {
       async (bed) => {
         expect(await outcomeOf(bed, check)).toMatchObject({ code: 1, run_state: "failed" });
         const allowed = await outcomeOf(bed, `${check}protected: { on_change: allow }\n`);
-        expect(allowed).toMatchObject({ code: 0, protected_changed: ["tests/greet.sh"] });
+        expect(allowed).toMatchObject({ code: 0, protected_changed: ["tests/greet.txt"] });
       },
       { files },
     ));
