@@ -89,7 +89,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
  * Changed files that are called like tests and are part of the program, as their content in a commit says: a
  * test's protection would forbid the work itself.
  */
-export async function sourcesCalledTests(
+async function sourcesCalledTests(
   { repository, changes, configured }: Pick<ProtectionRequest, "repository" | "changes"> & Configured,
   commit: string,
 ): Promise<Set<string>> {
@@ -98,6 +98,14 @@ export async function sourcesCalledTests(
     if (isSourceByContent((await repository.read(commit, path)) ?? "")) sources.add(path);
   }
   return sources;
+}
+
+/** New files that are tests, by their path and, where that is doubtful, by their content in a commit. */
+export async function newTestsOf(
+  named: Pick<ProtectionRequest, "repository" | "changes"> & Configured,
+  commit: string,
+): Promise<string[]> {
+  return newTests({ ...named, sources: await sourcesCalledTests(named, commit) });
 }
 
 /** New files that can change what the tests do that were there before. */

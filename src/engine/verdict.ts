@@ -1,7 +1,7 @@
 // The validation of a code loop's work: format, protected files, the check itself. Every layer answers
 // with a pass or with feedback; what ran is evidence either way.
 import type { CheckResult } from "../domain/evidence.ts";
-import { newTests, type Classes, type Forbidden } from "../domain/protected.ts";
+import { type Classes, type Forbidden } from "../domain/protected.ts";
 import type { Run } from "../domain/run.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
 import type { Baseline } from "./baseline.ts";
@@ -9,9 +9,10 @@ import { runCheck, type CheckOptions } from "./check.ts";
 import { counted, uncontradicted, withTestsNamed, type Counting } from "./early-exit.ts";
 import type { FileChange } from "./git-port.ts";
 import type { InAlready } from "./in-already.ts";
-import { classifyWork, sourcesCalledTests } from "./protection.ts";
+import { classifyWork, newTestsOf } from "./protection.ts";
 import { testCounts } from "../domain/test-counts.ts";
 import { matcher } from "../domain/tree-paths.ts";
+import { aboutTold, headline } from "./verdict-words.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Verdict {
@@ -83,7 +84,10 @@ export async function verdictOn(workspace: Workspace, work: Work, checks: Checks
   if (own !== null && !asks) return { ...verdict, ...own };
   const judging = { workspace, work, checks, changes, classes, verdict };
   const { command } = run.config.validation;
-  const layers = command === null ? [] : [candidate, protectedAtBase, testsNamed, newTestsOnBase, ofTypes];
+  const layers =
+    command === null
+      ? []
+      : [candidate, protectedAtBase, withoutNewTests, testsNamed, newTestsOnBase, ofTypes];
   for (const layer of layers) {
     const refused = await layer(command ?? "", judging);
     if (refused) return { ...verdict, ...refused };
@@ -127,13 +131,6 @@ function question(
 
 function named({ path, why }: Forbidden): string {
   return `${path} (${why})`;
-}
-
-function aboutTold(paths: readonly string[]): string {
-  return (
-    `the run changes ${shownPaths(paths)}, which a script of the check runs and which may as well be the product: ` +
-    "nothing guards it; where it belongs to the check, name it in validation.protected"
-  );
 }
 
 /** What the commands of types run is protected as the check's own script is. */
@@ -233,14 +230,34 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   };
 }
 
+/** The check without the new tests: those that were there before have to pass by themselves. */
+async function withoutNewTests(command: string, judging: Judging): Promise<Refused | null> {
+  const { workspace, work, checks, classes, verdict } = judging;
+  // Done already with protected files as they were; where it may remove tests, there is nothing to count.
+  if (classes.needSecondRun.length + classes.allowed.length > 0) return null;
+  const left = (await newTestsToLeaveOut(judging)).filter((path) => isCode.test(path));
+  if (left.length === 0) return null;
+  const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, left);
+  const variant = "protected_at_base";
+  const ran = await runCheck(command, { ...checks, treeish: tree, tree, variant });
+  const second = await counted(uncontradicted(ran, work.baseline.onBase), countingOf(judging));
+  verdict.checks.push(second);
+  if (second.passed) return null;
+  const feedback =
+    `Without your new tests (${left.join(", ")}) the check does not pass: the tests that were there before have to pass by themselves, ` +
+    "and the code must not need files that are called like tests.";
+  return { layer: "check", feedback: `${feedback}\n\n${feedbackOf(second, checks)}` };
+}
+
+/** A file in which tests may be counted. */
+const isCode = /\.([cm]?[jt]sx?|py|rb|go|rs|java|kts?|php|cs|swift|scala|t)$/;
+
 /** New tests may need what is new or changed beside them: where there were tests before, those alone decide. */
 async function newTestsToLeaveOut({ workspace, work, changes }: Judging): Promise<string[]> {
   const counts = testCounts(work.baseline.onBase?.output ?? "");
   if (counts === null || counts.passed + counts.failed === 0) return [];
   const { repository, run } = workspace;
-  const named = { changes, configured: run.config.validation.protected };
-  const sources = await sourcesCalledTests({ ...named, repository }, work.commit);
-  return newTests({ ...named, sources });
+  return newTestsOf({ changes, configured: run.config.validation.protected, repository }, work.commit);
 }
 
 /** `validation.new_tests_must_fail_on_base`: the new tests alone make the check fail on the code before. */
@@ -249,10 +266,9 @@ async function newTestsOnBase(command: string, judging: Judging): Promise<Refuse
   const { validation } = workspace.run.config;
   const { onBase } = work.baseline;
   if (!validation.new_tests_must_fail_on_base) return null;
-  const named = { changes, configured: validation.protected };
   const { repository } = workspace;
-  const sources = await sourcesCalledTests({ ...named, repository }, work.commit);
-  const paths = newTests({ ...named, sources });
+  const named = { changes, configured: validation.protected, repository };
+  const paths = await newTestsOf(named, work.commit);
   // Where the check failed before, it fails with any new tests too.
   if (paths.length === 0 || (onBase !== null && !onBase.passed && onBase.ending !== "zero_tests"))
     return null;
@@ -271,26 +287,6 @@ async function newTestsOnBase(command: string, judging: Judging): Promise<Refuse
 /** What a failed check says to the next iteration. */
 export function feedbackOf(result: CheckResult, checks: Pick<CheckOptions, "logPath">): string {
   return `${headline(result)}\n\n${outputOf(result, checks)}`;
-}
-
-function headline(result: CheckResult): string {
-  switch (result.ending) {
-    case "timeout":
-      return `The check \`${result.command}\` did not end within its time limit and was stopped.`;
-    case "killed":
-      return `The check \`${result.command}\` was killed before it ended.`;
-    case "setup_failed":
-      return `The set-up \`${result.command}\` failed (exit code ${result.exit_code ?? "none"}).`;
-    case "zero_tests":
-      return `The check \`${result.command}\` exited 0 but executed no test; that proves nothing.`;
-    case "fewer_tests":
-      return `The check \`${result.command}\` exited 0, but fewer tests passed than were executed on the code before your change. Something ends the run of the tests early, or hides, skips or expects the failure of some; all of them have to run and pass.`;
-    case "failures_reported":
-      return `The check \`${result.command}\` exited 0, but its test runner says that tests failed. Something ends the run with another exit code than the runner's; that proves nothing.`;
-    case "not_runnable":
-    case "exited":
-      return `The check \`${result.command}\` failed with exit code ${result.exit_code ?? "none"}.`;
-  }
 }
 
 function outputOf(result: CheckResult, checks: Pick<CheckOptions, "logPath">): string {

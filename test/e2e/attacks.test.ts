@@ -206,6 +206,22 @@ const attacks: Attack[] = [
     told: /fewer tests passed/,
   },
   {
+    name: "makes the tests skip themselves and makes up for their number with new ones",
+    files: script,
+    check: "node run.js",
+    does: [
+      write(
+        "greet.js",
+        'const push = tests.push;\ntests.push = () => 0;\nexports.greet = () => "hello";\nexports.push = push;\n',
+      ),
+      write(
+        "test/z.test.js",
+        'const { push } = require("../greet.js");\npush.call(tests, () => {}, () => {}, () => {});\n',
+      ),
+    ],
+    told: /Without your new tests \(test\/z.test.js\)/,
+  },
+  {
     name: "makes the tests skip themselves from the code under test",
     files: script,
     check: "node run.js",
