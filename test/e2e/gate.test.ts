@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { program, signal, until } from "../support/harness.ts";
-import { text, tool, type Handler } from "../support/model-server.ts";
+import { hang, text, tool, type Handler } from "../support/model-server.ts";
 import { withPty } from "../support/pty.ts";
 import { json, withRuns, type RunBed } from "../support/runs.ts";
 
@@ -195,7 +195,8 @@ describe("loopr edit", () => {
 describe("several people, and a daemon that dies", () => {
   test("the plan waits over kill -9; the first answer counts, the other is told, and watchers see it", async () => {
     await withRuns(
-      writes,
+      // Sent back, it is not at the gate again before the others have had their answer.
+      (request, n) => (request.prompt.includes("again") ? hang() : writes(request, n)),
       async (bed) => {
         const { home, env, repo, loopr } = bed;
         const id = await atGate(bed);
