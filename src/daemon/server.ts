@@ -9,11 +9,13 @@ import { Connection } from "./connection.ts";
 import { createDispatch, refusal, type Dispatch } from "./dispatch.ts";
 import type { Caller, Handlers } from "./handlers.ts";
 import type { EventSource, Services } from "./ports.ts";
+import { SpareDescriptors, spareDescriptors } from "./spare-descriptors.ts";
 import { Subscription } from "./subscription.ts";
 
 /** How long, and how many at once, refused connections stay open for their clients to read the refusal. */
 const refusedMs = 10_000;
 const refusedMax = 16;
+const spareCheckMs = 5_000;
 
 export interface ServerOptions {
   /** Everything but `subscribe` and `unsubscribe`. */
@@ -36,6 +38,8 @@ export class Server {
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #stopListening: (() => void)[];
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #spare = new SpareDescriptors();
+  readonly #spareCheck: NodeJS.Timeout;
   #nextId = 1;
 
   constructor(options: ServerOptions) {
@@ -63,6 +67,10 @@ export class Server {
     ];
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#heartbeat.unref();
+    this.#spare.hasRoom();
+    // What else the daemon opens may take the last one; then no client gets as far as `accept`.
+    this.#spareCheck = setInterval(() => this.#spare.hasRoom(), spareCheckMs);
+    this.#spareCheck.unref();
   }
 
   get clients(): number {
@@ -73,7 +81,11 @@ export class Server {
     const id = this.#nextId++;
     const connection = new Connection({ id, socket, dispatch: this.#dispatch, log: this.#options.log });
     if (this.#connections.size >= this.#clientsMax) {
-      this.#refuse(connection);
+      this.#refuse(connection, this.#busy(), refusedMax);
+      return;
+    }
+    if (!this.#spare.hasRoom()) {
+      this.#refuse(connection, this.#noDescriptors(), spareDescriptors / 2);
       return;
     }
     this.#connections.set(id, connection);
@@ -87,15 +99,21 @@ export class Server {
    * Whoever is refused at a busy time may be late in reading why, and a connection that was closed meanwhile
    * says nothing to it. Each costs a descriptor for as long: of a flood, only the last ones get that time.
    */
-  #refuse(connection: Connection): void {
-    connection.send(refusal(0, rpcCodes.busy, this.#busy()));
+  #refuse(connection: Connection, why: string, atOnceMax: number): void {
+    connection.send(refusal(0, rpcCodes.busy, why));
     connection.close(refusedMs);
     this.#refused.add(connection);
     void connection.closed.then(() => this.#refused.delete(connection));
-    const [oldest] = this.#refused;
-    if (oldest === undefined || this.#refused.size <= refusedMax) return;
-    this.#refused.delete(oldest);
-    oldest.close();
+    for (const oldest of [...this.#refused].slice(0, -atOnceMax)) {
+      this.#refused.delete(oldest);
+      if (atOnceMax === refusedMax) oldest.close();
+      else oldest.abort(); // what it was sent can still be read
+    }
+  }
+
+  #noDescriptors(): string {
+    const limit = openFilesMax() ?? this.#openFilesMax;
+    return `Busy: the daemon can open no more files${limit === null ? "" : ` than ${limit}`} (ulimit -n); restart it under a higher limit, or wait until others have left`;
   }
 
   #busy(): string {
@@ -118,6 +136,8 @@ export class Server {
   /** Resolves when every connection has read its last answers, or was cut off for not doing so. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
+    clearInterval(this.#spareCheck);
+    this.#spare.release();
     for (const stop of this.#stopListening) stop();
     for (const connection of this.#refused) connection.abort(); // Their last words are sent.
     const closing = [...this.#connections.values()].map((connection) => {

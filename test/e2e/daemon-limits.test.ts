@@ -1,9 +1,10 @@
 // What a daemon is short of, and what is asked of it that cannot be: said in a line, with the remedy.
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fillStore } from "../support/full-store.ts";
-import { program, withHome } from "../support/harness.ts";
+import { program, until, withHome } from "../support/harness.ts";
 import { text, tool } from "../support/model-server.ts";
 import { goodGreet, withRuns } from "../support/runs.ts";
 import { wire } from "../support/wire.ts";
@@ -42,6 +43,48 @@ describe("few open files", () => {
     limitMs,
   );
 });
+
+test(
+  "files run out under a running daemon: who comes then is turned away, who is there is served, and it lasts no longer",
+  () =>
+    withHome(async (home) => {
+      await home.ok(["daemon", "start"]);
+      const socket = join(home.dir, "daemon.sock");
+      const before = await wire(socket);
+      expect((await before.call("ping")).result).toEqual({ pong: true });
+      const pid = String(home.daemonPid());
+      const open = readdirSync(`/proc/${pid}/fd`).map(Number);
+      const limit = Math.max(...open) + 4;
+      await home.exec("prlimit", ["--pid", pid, `--nofile=${limit}:4096`]);
+      const outcomes = await Promise.all(Array.from({ length: 40 }, () => firstWords(socket)));
+      const refused = outcomes.filter((words) => words.includes("can open no more files"));
+      // Each costs at most its connection: of a flood, the last ones are told why, and none is left waiting.
+      expect(refused.length).toBeGreaterThan(0);
+      expect(outcomes.filter((words) => words === "")).toEqual([]);
+      expect((await before.call("ping")).result).toEqual({ pong: true });
+      await home.exec("prlimit", ["--pid", pid, "--nofile=4096:4096"]);
+      await until(
+        async () => (await firstWords(socket)).includes('"pong":true'),
+        20_000,
+        "new clients to be served",
+      );
+      before.close();
+    }),
+  limitMs,
+);
+
+/** What a client that asks for a pong hears first; it stays until then, and leaves. */
+function firstWords(socket: string): Promise<string> {
+  return new Promise((resolve) => {
+    const client = connect(socket, () => client.write('{"id":1,"method":"ping"}\n'));
+    client.on("data", (data) => {
+      resolve(data.toString());
+      setTimeout(() => client.destroy(), 300);
+    });
+    client.on("error", (error) => resolve(String(error)));
+    client.on("close", () => resolve("closed without a word"));
+  });
+}
 
 test(
   "a start that fails shows what this attempt logged, as text without stacks",
