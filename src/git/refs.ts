@@ -1,6 +1,7 @@
 // Revisions, refs, branches and notes of one repository. Needs no worktree.
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
 import { line, type RunGit } from "./exec.ts";
 import { identityLine } from "./objects.ts";
@@ -8,6 +9,9 @@ import { identityLine } from "./objects.ts";
 const notesRef = "refs/notes/loopr";
 /** A lock of one of our own refs that is older than this was left by a git that is gone. */
 const staleRefLockMs = 10_000;
+/** So long a git may still be at work whose daemon was killed. */
+const orphanMs = 1_000;
+const lockPollMs = 50;
 const fallbackIdentity = "Loopr <loopr@localhost>";
 
 /** The last note being written, by common directory. */
@@ -121,15 +125,23 @@ export async function deleteRef(git: RunGit, commonDir: string, ref: string): Pr
   await git(["update-ref", "-d", ref]);
 }
 
-/** A lock left by a git that died with the machine. Only below refs/loopr/, which nobody else writes. */
+/**
+ * A lock left by a git, or by ourselves, that died. Only below refs/loopr/, which nobody else writes: what was there
+ * before this process is a dead one's, but for the moment that a git which has lost its daemon takes to end.
+ */
 export async function removeStaleLock(commonDir: string, ref: string): Promise<void> {
   if (!ref.startsWith("refs/loopr/")) return;
   const lock = join(commonDir, `${ref}.lock`);
-  const age = await stat(lock).then(
-    (found) => Date.now() - found.mtimeMs,
-    () => 0,
-  );
-  if (age > staleRefLockMs) await rm(lock, { force: true });
+  const startedAt = Date.now() - process.uptime() * 1_000;
+  for (;;) {
+    const found = await stat(lock).catch(() => null);
+    if (found === null) return;
+    const age = Date.now() - found.mtimeMs;
+    const isEarlier = found.mtimeMs < startedAt;
+    if (age > (isEarlier ? orphanMs : staleRefLockMs)) return rm(lock, { force: true });
+    if (!isEarlier) return;
+    await sleep(lockPollMs);
+  }
 }
 
 /**

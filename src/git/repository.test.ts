@@ -134,6 +134,18 @@ describe("refs", () => {
     writeFileSync(lock, "");
     utimesSync(lock, 1, 1);
     expect(await repository.updateRef("refs/loopr/loops/1", head, null)).toBe(true);
+    // Left just now, by a daemon that was killed: it was there before this process.
+    writeFileSync(lock, "");
+    const before = new Date(Date.now() - process.uptime() * 1_000 - 100);
+    utimesSync(lock, before, before);
+    expect(
+      await repository.updateRef(
+        "refs/loopr/loops/1",
+        (await repository.resolve("main")) ?? "",
+        await repository.resolve("refs/loopr/loops/1"),
+      ),
+    ).toBe(true);
+    expect(existsSync(lock)).toBe(false);
     const persons = join(root, ".git", "refs", "heads", "x.lock");
     writeFileSync(persons, "");
     utimesSync(persons, 1, 1);
