@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processStartTime, sendSignal } from "./processes.ts";
@@ -42,4 +42,31 @@ describe("a process", () => {
     shell.kill("SIGKILL");
     await once(shell, "exit");
   }, 20_000);
+
+  // Seen at `daemon stop`: the main thread had ended, and others still held the home's files open.
+  test.skipIf(process.platform !== "linux")(
+    "is not dead while another of its threads lives",
+    async () => {
+      const exitOfOneThread = process.arch === "arm64" ? 93 : 60;
+      const script = `
+        import { dlopen } from "bun:ffi";
+        const { symbols } = dlopen("libc.so.6", { syscall: { args: ["i64", "i64"], returns: "i64" } });
+        new Worker("data:text/javascript,setInterval(() => {}, 1000)");
+        symbols.syscall(${exitOfOneThread}, 0);`;
+      const child = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
+      const pid = child.pid ?? -1;
+      const started = processStartTime(pid);
+      const state = () => readFileSync(`/proc/${pid}/stat`, "utf8").replace(/.*\) /s, "").charAt(0);
+      const deadline = Date.now() + 10_000;
+      while (state() !== "Z") {
+        if (Date.now() > deadline) throw new Error("its main thread never ended");
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      expect(processStartTime(pid)).toBe(started);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      expect(processStartTime(pid)).toBeNull();
+    },
+    20_000,
+  );
 });

@@ -4,7 +4,8 @@ import { userInfo } from "node:os";
 
 /**
  * When a process started, in a form that only compares: equal means the same process. Null where there is
- * no such process, and for a zombie, which is dead. Works for other users' processes too.
+ * no such process, and for a zombie, which is dead, unless threads of it live on: they hold its files open.
+ * Works for other users' processes too.
  */
 export function processStartTime(pid: number): string | null {
   if (!Number.isSafeInteger(pid) || pid <= 0) return null;
@@ -15,9 +16,11 @@ export function processStartTime(pid: number): string | null {
   } catch {
     return null;
   }
-  // The name, in parentheses, may hold anything. After it: field 3 is the state, field 22 the start time.
+  // The name, in parentheses, may hold anything. After it: field 3 is the state, 20 counts the threads,
+  // 22 is the start time.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
+  const isDead = fields[0] === "X" || (fields[0] === "Z" && Number(fields[17]) <= 1);
+  return isDead ? null : (fields[19] ?? null);
 }
 
 function startTimeFromPs(pid: number): string | null {
