@@ -61,9 +61,9 @@ async function rebaseRun(
       message: `the run's work conflicts with it in ${files}, and stays where it is`,
     };
   }
-  const failed = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
-  if (failed !== null)
+  const checked = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
+  if (checked.kind === "failed")
     return { outcome: "kept", message: "the run's work fails its check on top of it, and stays where it is" };
-  await moveBranch(parts, root, workspace, replayed.tip, target);
+  await moveBranch(parts, root, workspace, checked.tip, { target, passed: true });
   return { outcome: "rebased", message: "the run's branch is rebased onto it" };
 }

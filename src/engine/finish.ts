@@ -5,7 +5,7 @@ import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import { keep } from "./archive.ts";
-import { checkAll, type FinalFailure } from "./final-check.ts";
+import { checkAll, type FinalCheck } from "./final-check.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
@@ -15,10 +15,10 @@ const rebaseAttemptsMax = 3;
 
 export type Verification =
   | { kind: "verified"; commit: string; target: string }
-  | { kind: "failed_on_target"; failed: FinalFailure; tip: string; target: string }
+  | { kind: "failed_on_target"; failed: Extract<FinalCheck, { kind: "failed" }>; target: string }
   | { kind: "blocked"; code: string; message: string; hint: string };
 
-/** Makes sure that the run's tip has passed on top of the target's present commit. */
+/** Makes sure that all of the run's commits have passed on top of the target's present commit. */
 export async function verifyOnTarget(
   parts: Parts,
   root: Loop,
@@ -37,7 +37,7 @@ export async function verifyOnTarget(
       hint: `make it again, then loopr merge ${root.id}; the work is on ${run.branch ?? tip}`,
     };
   }
-  if (target === run.target_commit) return { kind: "verified", commit: tip, target };
+  if (target === run.target_commit && !run.branch_unpassed) return { kind: "verified", commit: tip, target };
   // A crash between the merge and its record: the target holds the work already.
   if (await repository.isAncestor(tip, target)) return { kind: "verified", commit: tip, target };
 
@@ -51,10 +51,10 @@ export async function verifyOnTarget(
       hint: `${mergeByHand(run, tip)}, resolve and commit; then loopr merge ${root.id} sees that it is merged`,
     };
   }
-  const failed = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
-  if (failed !== null) return { kind: "failed_on_target", failed, tip: replayed.tip, target };
-  await moveBranch(parts, root, workspace, replayed.tip, target);
-  return { kind: "verified", commit: replayed.tip, target };
+  const checked = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
+  if (checked.kind === "failed") return { kind: "failed_on_target", failed: checked, target };
+  await moveBranch(parts, root, workspace, checked.tip, { target, passed: true });
+  return { kind: "verified", commit: checked.tip, target };
 }
 
 function mergeByHand(run: Run, tip: string): string {
@@ -62,24 +62,27 @@ function mergeByHand(run: Run, tip: string): string {
   return `${git} checkout ${quote(run.target_branch)} && ${git} merge ${quote(run.branch ?? tip)}`;
 }
 
-/** Puts the run's branch at its rebased tip; the old tip stays under a ref. */
+/**
+ * Puts the run's branch at its rebased tip; the old tip stays under a ref. `passed`: so has every commit up to there,
+ * on that target; otherwise none of them counts before it has.
+ */
 export async function moveBranch(
   parts: Parts,
   root: Loop,
   workspace: Workspace,
   tip: string,
-  target: string,
+  { target, passed }: { target: string; passed: boolean },
 ): Promise<void> {
   const { repository } = workspace;
   const run = parts.ledger.run(root.id);
   const old = run.tip ?? run.target_commit;
-  await keep(repository, root.id, old);
+  if (tip !== old) await keep(repository, root.id, old);
   await repository.updateRef(
     `refs/heads/${run.branch ?? ""}`,
     tip,
     await repository.resolve(`refs/heads/${run.branch ?? ""}`),
   );
-  parts.ledger.updateRun(root.id, { tip, target_commit: target });
+  parts.ledger.updateRun(root.id, { tip, target_commit: target, branch_unpassed: !passed });
 }
 
 export type Merge =

@@ -1,6 +1,7 @@
 // An iteration that changed nothing, where other loops of the run may have brought in the same before.
 import type { Loop } from "../domain/loop.ts";
-import { loopOfMessage, type Parts } from "./parts.ts";
+import { loopsOfMessage } from "./commit-message.ts";
+import type { Parts } from "./parts.ts";
 import type { CommitResult } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -30,7 +31,7 @@ export async function inAlready(
   const others = new Set(parts.ledger.loopsOf(loop.root_id).map(({ id }) => id));
   others.delete(loop.id);
   const below = await repository.log(run.target_commit, base);
-  if (!below.some(({ message }) => others.has(loopOfMessage(message)))) return "no";
+  if (!below.some(({ message }) => loopsOfMessage(message).some((id) => others.has(id)))) return "no";
   return wrote && !commit.changed ? "yes" : "perhaps";
 }
 

@@ -81,13 +81,3 @@ export const loopRef = (loopId: string) => `refs/loopr/loops/${loopId}`;
 export const interruptedRef = (loopId: string, iteration: number) =>
   `refs/loopr/interrupted/${loopId}/${iteration}`;
 export const archiveRef = (loopId: string, n: number) => `refs/loopr/archive/${loopId}/${n}`;
-
-/** Trailers by which recovery knows a commit that the store missed. */
-export function trailers(loopId: string, iteration: number): string {
-  return `Loopr-Loop: ${loopId}\nLoopr-Iteration: ${iteration}`;
-}
-
-/** The loop that a commit's message names; "" where it names none. */
-export function loopOfMessage(message: string): string {
-  return /^Loopr-Loop: (\S+)$/m.exec(message)?.[1] ?? "";
-}

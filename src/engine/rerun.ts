@@ -4,7 +4,8 @@ import type { Loop } from "../domain/loop.ts";
 import type { Intent } from "../domain/run.ts";
 import type { Core } from "./core.ts";
 import { archiveWork, keep } from "./archive.ts";
-import { loopOfMessage, openWorkspace, type Parts } from "./parts.ts";
+import { loopsOfMessage } from "./commit-message.ts";
+import { openWorkspace, type Parts } from "./parts.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Does what an intent to invalidate asks for. Called by the run's queue, so that nothing is integrated meanwhile. */
@@ -52,14 +53,14 @@ async function takeOut(
   const run = ledger.run(rootId);
   const tip = run.tip ?? run.target_commit;
   const commits = (await repository.log(run.target_commit, tip)).toReversed();
-  const first = commits.findIndex(({ message }) => gone.has(loopOfMessage(message)));
+  const first = commits.findIndex(({ message }) => loopsOfMessage(message).some((id) => gone.has(id)));
   if (first < 0) return;
   const kept = commits.slice(0, first);
   const newTip = kept.at(-1)?.commit ?? run.target_commit;
   await keep(repository, rootId, tip);
   const branch = `refs/heads/${run.branch ?? ""}`;
   await repository.updateRef(branch, newTip, await repository.resolve(branch));
-  const stay = new Set(kept.map(({ message }) => loopOfMessage(message)));
+  const stay = new Set(kept.flatMap(({ message }) => loopsOfMessage(message)));
   for (const loop of ledger.loopsOf(rootId)) {
     if (loop.context.integrated_commit === null || stay.has(loop.id)) continue;
     const context = { ...loop.context, integrated_commit: null };

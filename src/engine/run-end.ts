@@ -3,7 +3,8 @@ import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
 import { commitArtifacts } from "./commit-artifacts.ts";
 import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
-import { openWorkspace, loopOfMessage, type Parts } from "./parts.ts";
+import { loopsOfMessage } from "./commit-message.ts";
+import { openWorkspace, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import { sendBack } from "./send-back.ts";
 import type { Workspace } from "./workspace.ts";
@@ -72,12 +73,19 @@ async function notMerged(
   const { ledger } = parts;
   if (why.kind === "verified") return;
   if (why.kind === "failed_on_target") {
-    const last = lastIntegrated(ledger.loopsOf(rootId));
-    const base = last === undefined ? why.tip : await withoutFailing(workspace, last.id, why);
-    const feedback = `Meanwhile the target branch has moved on, and together with its new commits the work fails. Your worktree now holds both.\n\n${why.failed.feedback}`;
+    const { passed, tip, unpassed, feedback } = why.failed;
+    const loop = toMend(ledger.loopsOf(rootId), unpassed);
+    // Its own commits alone are squashed anew with what mends them; those of others are kept apart as long as they can
+    // be: the check at the end of the run squashes what does not pass by itself.
+    const isAlone = unpassed.flatMap(loopsOfMessage).every((id) => id === loop?.id);
+    const base = loop !== undefined && isAlone ? passed : tip;
+    const words = `Meanwhile the target branch has moved on, and together with its new commits the work fails. Your worktree now holds both.\n\n${feedback}`;
     // First: a crash in between then finds its commit on the branch that is still there, and comes by here again.
-    if (last) await sendBack(parts, last.id, workspace, { feedback, base, checkpoint: why.tip });
-    await moveBranch(parts, ledger.loop(rootId), workspace, base, why.target);
+    if (loop) await sendBack(parts, loop.id, workspace, { feedback: words, base, checkpoint: tip });
+    await moveBranch(parts, ledger.loop(rootId), workspace, base, {
+      target: why.target,
+      passed: base === passed,
+    });
     ledger.updateRun(rootId, { verified_commit: null });
     return;
   }
@@ -110,23 +118,11 @@ async function notMerged(
   );
 }
 
-/**
- * Where the work of the loop is to be put again: below its own commit, if that is the one that fails. It is then
- * squashed anew with what mends it, and no commit that has failed gets onto the target.
- */
-async function withoutFailing(
-  { repository }: Workspace,
-  loopId: string,
-  { failed, tip, target }: Extract<Verification, { kind: "failed_on_target" }>,
-): Promise<string> {
-  if (failed.commit !== tip) return tip;
-  const [own, below] = await repository.log(target, tip);
-  return own !== undefined && loopOfMessage(own.message) === loopId ? (below?.commit ?? target) : tip;
-}
-
-function lastIntegrated(loops: readonly Loop[]): Loop | undefined {
-  return loops
+/** The loop whose commit is the first that fails; where that is nobody's, the one that has come in last. */
+function toMend(loops: readonly Loop[], unpassed: readonly string[]): Loop | undefined {
+  const integrated = loops
     .filter((loop) => loop.loop_type === "code" && loop.status === "complete")
-    .toSorted((a, b) => a.updated_at - b.updated_at)
-    .at(-1);
+    .toSorted((a, b) => a.updated_at - b.updated_at);
+  const ids = loopsOfMessage(unpassed[0] ?? "");
+  return integrated.findLast(({ id }) => ids.includes(id)) ?? integrated.at(-1);
 }

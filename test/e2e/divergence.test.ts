@@ -161,6 +161,80 @@ describe("the target moves while loops are at work", () => {
   });
 });
 
+describe("the target has moved on so that a commit of the run fails there,", () => {
+  const louder: Handler = (request) => {
+    if (request.tools.includes("create_plan"))
+      return request.turn === 0 ? [specs("a", "b", "c")] : [text("Done.")];
+    if (request.turn > 0) return [text("Done.")];
+    const letter = letterOf(request);
+    return [write(letter, request.prompt.includes("moved on") ? "AA\n" : `${letter.toUpperCase()}\n`)];
+  };
+  /** Runs a, b and c, while the person commits a test that also wants what `rule` says. */
+  const meanwhile = async (rule: string, body: (bed: RunBed, history: string[]) => Promise<void>) => {
+    let happen: () => void = () => undefined;
+    const handler: Handler = (request, n) => {
+      if (n === 1) happen();
+      return louder(request, n);
+    };
+    const one = { "c.txt": "c\n", ...files };
+    await withRuns(
+      handler,
+      async (bed) => {
+        const { home, repo, loopr } = bed;
+        configure(bed, "git: { divergence: continue }\nconcurrency: { loops: 1 }\n");
+        happen = () => {
+          repo.write("test.sh", `${files["test.sh"].trim()} && { ${rule}; }\n`);
+          repo.git("commit", "-qam", "A new rule");
+        };
+        expect(await loopr(run)).toMatchObject({ code: 0 });
+        const history = repo.git("rev-list", "--reverse", "--first-parent", "main").split("\n");
+        for (const commit of history) {
+          const checked = await home.exec(
+            "sh",
+            ["-c", `rm -rf at && mkdir at && git archive ${commit} | tar -x -C at && cd at && sh test.sh`],
+            { cwd: repo.dir },
+          );
+          expect(`${repo.git("log", "-1", "--format=%s", commit)}: ${checked.code}`).toEndWith(": 0");
+          if (repo.git("log", "-1", "--format=%B", commit).includes("Loopr-Loop"))
+            expect(await loopr(["verify", commit])).toMatchObject({ code: 0 });
+        }
+        await body(
+          bed,
+          history.map((commit) => repo.git("log", "-1", "--format=%s", commit)),
+        );
+      },
+      { files: one },
+    );
+  };
+
+  test("while later ones mend it: they are one commit, and nobody works on it again", async () => {
+    await meanwhile(
+      '[ "$(cat a.txt)" = a ] || [ "$(cat b.txt)" = B ]',
+      async ({ repo, server, loopr }, history) => {
+        expect(history).toEqual(["First", "A new rule", "a; b", "c"]);
+        expect(server.requests.filter(({ turn }) => turn === 0)).toHaveLength(4);
+        const { loops } = json(await loopr(["list", "--json"])) as { loops: { id: string; title: string }[] };
+        const named = repo.git("log", "-1", "--format=%(trailers:key=Loopr-Loop,valueonly)", "main~1");
+        const ids = loops.filter(({ title }) => ["a", "b"].includes(title)).map(({ id }) => id);
+        expect(named.split("\n").filter(Boolean).toSorted()).toEqual(ids.toSorted());
+      },
+    );
+  });
+
+  test("and all that follow, too: the loop it comes from mends it, and no failing commit is left in between", async () => {
+    await meanwhile(
+      '[ "$(cat a.txt)" = a ] || [ "$(cat a.txt)" = AA ]',
+      async ({ repo, server }, history) => {
+        expect(history).toEqual(["First", "A new rule", "a; b; c"]);
+        const last = server.requests.findLast(({ turn }) => turn === 0);
+        expect(last?.prompt).toContain("the target branch has moved on");
+        expect(last?.prompt).toContain("<task>\nMake a.txt loud");
+        expect(["a", "b", "c"].map((name) => repo.read(`${name}.txt`))).toEqual(["AA\n", "B\n", "C\n"]);
+      },
+    );
+  });
+});
+
 /** The data of the stored events of a name, of the only run there is. */
 async function storedEvents(bed: RunBed, name: string): Promise<Record<string, unknown>[]> {
   const { loops } = json(await bed.loopr(["list", "--json"])) as { loops: { id: string; root_id: string }[] };

@@ -19,7 +19,15 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
     }),
     { minLength: 2, maxLength: 4 },
   ),
-  person: fc.array(fc.record({ afterTurns: fc.integer({ min: 2, max: 14 }), edit }), { maxLength: 2 }),
+  person: fc.array(
+    fc.record({
+      afterTurns: fc.integer({ min: 2, max: 14 }),
+      edit,
+      also: fc.constantFrom("nothing" as const, "heavy" as const, "pairs" as const),
+    }),
+    { maxLength: 2 },
+  ),
+  divergence: fc.constantFrom("rebase" as const, "continue" as const),
 });
 
 /** Throws the smallest scenario found whose result is wrong, with the seed that leads there again. */

@@ -1,6 +1,6 @@
 // Sets of parallel edits, run by the real engine with real git and a real store. Model and check are functions in
 // this process: what a loop edits and what passes is known beforehand, and a whole run takes a second.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { defaultConfig } from "../../src/domain/config.ts";
 import type { RunState } from "../../src/domain/loop.ts";
@@ -23,8 +23,13 @@ export interface Edit {
 export interface Scenario {
   /** What each loop edits. */
   loops: { edits: Edit[]; dependsOnFirst: boolean; heavy: boolean; stubborn: boolean; failsFirst: boolean }[];
-  /** The person commits as well, when so many model turns have been taken. */
-  person: { afterTurns: number; edit: Edit }[];
+  /**
+   * The person commits as well, when so many model turns have been taken: an edit, or one that asks more of the
+   * loops' work. `heavy` leaves no room for a heavy loop; with `pairs`, what one loop did alone does not pass.
+   */
+  person: { afterTurns: number; edit: Edit; also: "nothing" | "heavy" | "pairs" }[];
+  /** Whether the run meets a target that has moved at once, or at its end. */
+  divergence: "rebase" | "continue";
 }
 
 export interface Outcome {
@@ -38,6 +43,9 @@ const fileCount = 3;
 const nameOf = (file: number) => `file${file}.txt`;
 /** Each is fine alone, two of them are too much. */
 const heavyLine = "heavy";
+const pairsLine = "pairs";
+const loopNumbers = [0, 1, 2, 3];
+const ownOf = (number: number) => `own${number}.txt`;
 const settled: readonly (RunState | null)[] = [
   "merged",
   "verified",
@@ -66,6 +74,8 @@ export function edited(content: string, edit: Edit, token: string): string {
 export function passes(read: (name: string) => string | null): boolean {
   const texts = Array.from({ length: fileCount }, (_, file) => read(nameOf(file)) ?? "");
   const heavy = texts.join("").split(heavyLine).length - 1;
+  const done = loopNumbers.filter((number) => read(ownOf(number)) !== null).length;
+  if (texts.join("").includes(pairsLine) && done === 1) return false;
   return heavy <= 1 && !texts.some((text) => text.includes("broken") || text.includes("<<<<<<<"));
 }
 
@@ -81,11 +91,17 @@ export async function playEdits(scenario: Scenario): Promise<Outcome> {
     let turns = 0;
     const onTurn = () => {
       turns += 1;
-      for (const [index, { afterTurns, edit }] of scenario.person.entries()) {
+      for (const [index, { afterTurns, edit, also }] of scenario.person.entries()) {
         if (afterTurns !== turns) continue;
         const path = join(root, nameOf(edit.file));
         const token = mark("person", index);
         writeFileSync(path, edited(readFileSync(path, "utf8"), edit, token));
+        const last = join(root, nameOf(fileCount - 1));
+        // A loop that begins on such a rule cannot keep it by itself: only at the end it is met fairly.
+        const rule = also === "heavy" || scenario.divergence === "continue" ? also : "nothing";
+        if (rule === "heavy" && !readFileSync(last, "utf8").includes(heavyLine))
+          appendFileSync(last, `${heavyLine}-person\n`);
+        if (rule === "pairs") appendFileSync(last, `${pairsLine}\n`);
         git("commit", "--quiet", "--all", `--message=${token}`);
         personal.push(token);
       }
@@ -125,6 +141,7 @@ async function run(
   const config = {
     ...defaultConfig,
     validation: { ...defaultConfig.validation, command: "check" },
+    git: { ...defaultConfig.git, divergence: scenario.divergence },
     plan: { passes: 1 },
     judge: "off" as const,
     limits: { ...defaultConfig.limits, retries: 0, iterations: { plan: 1, spec: 1, phase: 1, code: 8 } },
@@ -202,7 +219,7 @@ function editModel(scenario: Scenario, worktreeOf: (id: string) => string, onTur
     const told = prompt.includes("too heavy") && !loop.stubborn;
     if (loop.heavy) contents.set(name, told ? light : light + mine);
     const broken = loop.failsFirst && request.loop.iteration === 1;
-    contents.set(`own${number}.txt`, `${request.loop.iteration}\n`);
+    contents.set(ownOf(number), `${request.loop.iteration}\n`);
     if (broken) contents.set(name, `${contents.get(name) ?? content}broken ${number}\n`);
     else if (loop.failsFirst) {
       const mended = contents.get(name) ?? content;
@@ -254,7 +271,10 @@ interface Ended {
 /** Every accepted change in the result, once; every commit that the target ever was at has passed. */
 function judged({ git, base, state, scenario, personal }: Ended): Outcome {
   const problems: string[] = [];
-  const show = (commit: string) => (name: string) => git("show", `${commit}:${name}`);
+  const show = (commit: string) => {
+    const names = git("ls-tree", "--name-only", commit).split("\n");
+    return (name: string) => (names.includes(name) ? git("show", `${commit}:${name}`) : null);
+  };
   const commits = git("rev-list", "--first-parent", `${base}..main`).split("\n").filter(Boolean);
   const moves = git("reflog", "show", "--format=%H", "main").split("\n");
   for (const commit of new Set([...commits, ...moves]))
@@ -271,10 +291,12 @@ function judged({ git, base, state, scenario, personal }: Ended): Outcome {
   scenario.loops.forEach(({ edits }, number) => {
     edits.forEach((_, index) => expectOnce(mark(String(number), index), accepted));
   });
-  const subjects = git("log", "--format=%s", `${base}..main`)
-    .split("\n")
-    .filter((line) => line.startsWith("edit "));
-  const wanted = accepted ? scenario.loops.map((_, number) => `edit ${number}`).toSorted() : [];
-  if (subjects.toSorted().join() !== wanted.join()) problems.push(`the target's commits: ${subjects.join()}`);
+  // Commits that had to be squashed list theirs; a loop that was sent back at the end may have two.
+  const titles = git("log", "--format=%B", `${base}..main`).match(/^(?:- )?edit \d$/gm) ?? [];
+  const found = [...new Set(titles.map((title) => title.replace("- ", "")))].toSorted();
+  const wanted = accepted ? scenario.loops.map((_, number) => `edit ${number}`) : [];
+  if (found.join() !== wanted.join()) problems.push(`the target's commits: ${titles.join()}`);
+  const asksMore = scenario.person.some(({ also }) => also !== "nothing");
+  if (!asksMore && titles.length !== found.length) problems.push(`twice on the target: ${titles.join()}`);
   return { state, accepted, problems };
 }
