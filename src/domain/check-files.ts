@@ -29,6 +29,7 @@ const toolName =
 export function toolCommands(content: string): string[] {
   return content
     .replaceAll("\\\n", " ")
+    .replace(/\$[({]MAKE[)}]/g, "make")
     .split("\n")
     .filter((line) => !/^\s*#/.test(line))
     .flatMap((line) => line.split(commandStart))

@@ -1,7 +1,11 @@
 // What a Makefile includes: another part of the recipes that a check runs.
 import { joinPath } from "./tree-paths.ts";
 
-const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
+/** Whether a file is one of make's, by its name. */
+export function isMakefile(path: string): boolean {
+  return /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/.test(path);
+}
+
 const directive = /^ *(?:-include|sinclude|include)[ \t]+([^#\n]*)/gm;
 
 /**
@@ -9,7 +13,7 @@ const directive = /^ *(?:-include|sinclude|include)[ \t]+([^#\n]*)/gm;
  * make takes them from its directory, which is the check's or the file's own.
  */
 export function makeIncludes(path: string, content: string, checkCwd: string): string[] {
-  if (!isMakefile.test(path)) return [];
+  if (!isMakefile(path)) return [];
   const names = [...content.replaceAll("\\\n", " ").matchAll(directive)]
     .flatMap(([, list = ""]) => list.trim().split(/\s+/))
     .filter((name) => name !== "" && !name.startsWith("/") && !/[$*?[%]/.test(name));

@@ -1,8 +1,7 @@
 // The recipes of a Makefile that a check runs, as text of the shell.
+import { isMakefile } from "./make-includes.ts";
 import { statementsOf } from "./shell-words.ts";
 import { joinPath } from "./tree-paths.ts";
-
-const isMakefile = /(^|\/)(GNUm|M|m)akefile[^/]*$|\.mk$/;
 
 interface Rule {
   names: string[];
@@ -31,7 +30,7 @@ function makeTargets(commands: readonly string[]): { targets: string[]; first: b
  * place of its name is taken as needed: it may be.
  */
 export function makeRecipes(path: string, content: string, commands: readonly string[]): string {
-  if (!isMakefile.test(path)) return "";
+  if (!isMakefile(path)) return "";
   return takenRules(rulesOf(content), commands)
     .flatMap(({ recipe }) => recipe)
     .join("\n");
@@ -42,7 +41,7 @@ export function makeRecipes(path: string, content: string, commands: readonly st
  * made, unless the Makefile says that it is none (`.PHONY`).
  */
 export function makeTargetFiles(path: string, content: string, commands: readonly string[]): string[] {
-  if (!isMakefile.test(path)) return [];
+  if (!isMakefile(path)) return [];
   const rules = rulesOf(content);
   const phony = new Set(rules.flatMap(({ names, needs }) => (names.includes(".PHONY") ? needs : [])));
   const directory = path.split("/").slice(0, -1).join("/");

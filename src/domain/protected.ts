@@ -103,6 +103,8 @@ export interface ClassifyRequest {
   unreadMayChange?: readonly string[];
   /** Changed paths that are called like tests and, by their content, are none (`isSourceByContent`). */
   sources?: ReadonlySet<string>;
+  /** Changed recipes by which the check does what it did (`onlyAddsRules`). */
+  harmless?: ReadonlySet<string>;
 }
 
 export interface Classes {
@@ -133,8 +135,9 @@ export function classifyChanges(request: ClassifyRequest): Classes {
   const isSteering = matcher(steering);
   const commands = [request.command, ...(request.indirect ?? [])];
   const running = [...commands, ...(request.nested ?? [])];
-  const isRecipe = matcher(running.flatMap((command) => recipesOf(command, request.checkCwd)));
-  const included = new Set(request.included ?? []);
+  const isCalledRecipe = matcher(running.flatMap((command) => recipesOf(command, request.checkCwd)));
+  const isRecipe = (path: string) => isCalledRecipe(path) && !request.harmless?.has(path);
+  const included = new Set(request.included?.filter((path) => !request.harmless?.has(path)));
   const isSettings = matcher(settings);
   const mayChange = matcher(request.mayChange);
   const isNamedByPlan = matcher(request.unreadMayChange ?? []);

@@ -22,6 +22,8 @@ export interface Followed {
   scripts: Map<string, string>;
   /** What they run that may as well be the product, with how they do. */
   unclear: Map<string, string>;
+  /** All that was read, by path. */
+  read: Map<string, string>;
 }
 
 export interface Check {
@@ -50,7 +52,6 @@ export async function followCheck(check: Check): Promise<Followed> {
   const { repository, base, command, cwd, baseFiles } = check;
   const packageJson = (await repository.read(base, posix.join(cwd, "package.json"))) ?? "";
   const isTest = matcher(check.configured ?? protectedDefaults);
-  const seen = new Set<string>();
   const found: Followed = {
     nested: [],
     indirect: [],
@@ -58,6 +59,7 @@ export async function followCheck(check: Check): Promise<Followed> {
     targets: [],
     scripts: new Map(),
     unclear: new Map(),
+    read: new Map(),
   };
   let open: Open[] = [];
   let level = [command];
@@ -69,9 +71,9 @@ export async function followCheck(check: Check): Promise<Followed> {
     level = [];
     open = [];
     for (const { path, why } of files) {
-      if (seen.has(path) || seen.size >= filesMax) continue;
-      seen.add(path);
+      if (found.read.has(path) || found.read.size >= filesMax) continue;
       const content = (await repository.read(base, path)) ?? "";
+      found.read.set(path, content);
       level.push(...toolCommands(content));
       const includes = makeIncludes(path, content, cwd).map((each) => ({ path: each, why }));
       found.included.push(...includes.map((each) => each.path));

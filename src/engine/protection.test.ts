@@ -140,6 +140,30 @@ test("what a Makefile includes is part of it, through further includes, there al
   });
 });
 
+describe("a Makefile may have more rules", () => {
+  const base = {
+    Makefile: "include ci/more.mk\n.PHONY: test\ntest: unit\n\t$(MAKE) -C sub ready\nunit:\n\ttrue\n",
+    "ci/more.mk": "lint:\n\ttrue\n",
+    "sub/Makefile": "ready:\n\t./a\n",
+    "sub/a": "sh",
+  };
+  const more = (path: keyof typeof base, added = "clean:\n\ttrue\n") => ({ [path]: base[path] + added });
+
+  test("where nothing of the check can need them", async () => {
+    const all = { ...more("Makefile"), ...more("ci/more.mk", "fmt:\n\ttrue\n"), ...more("sub/Makefile") };
+    const classes = await classesOf("make test", base, all);
+    expect(classes).toEqual({ needSecondRun: [], forbidden: [], allowed: [], told: [] });
+  });
+
+  test.each([
+    ["make lint || make clean", "Makefile", "clean:\n\ttrue\n"],
+    ["cmp Makefile x; make test", "Makefile", "clean:\n\ttrue\n"],
+    ["make test", "sub/Makefile", "a: b\nb:\n\ttrue\n"],
+  ] as const)("%s: not %s with %p", async (check, path, added) => {
+    expect(pathsOf(await classesOf(check, base, more(path, added)))).toEqual([path]);
+  });
+});
+
 test("a new file or directory that is called like make's target needs the second run", async () => {
   const base = { Makefile: "test: unit\n\tgrep -q x g.txt\nunit:\n\ttrue\nclean:\n\ttrue\n", "g.txt": "1" };
   const changes = { "test/a.txt": "1", unit: "1", clean: "1", "g.txt": "2", "src/test/a.txt": "1" };
@@ -162,7 +186,12 @@ describe("what the check's scripts run is a part of the check", () => {
     "bye.sh": "echo bye\n",
     "package.json": packageJson({}, "sh ci/check.sh"),
   };
-  const changes = Object.fromEntries(Object.entries(base).map(([path, content]) => [path, `${content}#\n`]));
+  const changes = Object.fromEntries(
+    Object.entries(base).map(([path, content]) => [
+      path,
+      `${content}${path.endsWith("file") ? "X =" : "#"}\n`,
+    ]),
+  );
   test.each(["sh ci/check.sh", "npm test"])(
     "%s: through scripts and recipes, as they are at the base",
     async (check) => {

@@ -7,13 +7,15 @@ import {
   onlyDependenciesChanged,
   packageScriptsChanged,
 } from "../domain/manifests.ts";
+import { onlyAddsRules } from "../domain/make-additions.ts";
+import { isMakefile } from "../domain/make-includes.ts";
 import { classifyChanges, doubtfulTests, newTests, type Classes } from "../domain/protected.ts";
 import { isLock, lockRedirected } from "../domain/package-sources.ts";
 import { canSteer } from "../domain/steering.ts";
 import { isSourceByContent } from "../domain/test-names.ts";
 import { matcher } from "../domain/tree-paths.ts";
 import type { Run } from "../domain/run.ts";
-import { followCheck } from "./follow-check.ts";
+import { followCheck, type Followed } from "./follow-check.ts";
 import type { FileChange, Repository } from "./git-port.ts";
 
 export interface ProtectionRequest {
@@ -51,6 +53,7 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
   const classes = classifyChanges({
     changes,
     sources,
+    harmless: await addedRules(request, followed, baseFiles),
     baseFiles,
     command,
     indirect: followed.indirect,
@@ -98,6 +101,35 @@ async function sourcesCalledTests(
     if (isSourceByContent((await repository.read(commit, path)) ?? "")) sources.add(path);
   }
   return sources;
+}
+
+/** Changed Makefiles of the check that do for it what they did: they only have more rules, which it does not need. */
+async function addedRules(
+  { repository, run, commit, changes }: ProtectionRequest,
+  { read, indirect, nested, included }: Followed,
+  baseFiles: readonly string[],
+): Promise<Set<string>> {
+  const harmless = new Set<string>();
+  const changed = changes.filter(
+    ({ status, path }) => status === "modified" && read.has(path) && isMakefile(path),
+  );
+  // What was not read may need anything.
+  if (changed.length === 0 || included.some((path) => baseFiles.includes(path) && !read.has(path)))
+    return harmless;
+  const files = [...baseFiles, ...changes.map(({ path }) => path)];
+  for (const { path } of changed) {
+    const others = [...read].filter(([other]) => other !== path);
+    const texts = [run.config.validation.command ?? "", ...indirect, ...nested];
+    const isRules = onlyAddsRules({
+      before: read.get(path) ?? "",
+      after: (await repository.read(commit, path)) ?? "",
+      makefiles: others.flatMap(([other, text]) => (isMakefile(other) ? [text] : [])),
+      texts: [...texts, ...others.flatMap(([other, text]) => (isMakefile(other) ? [] : [text]))],
+      files,
+    });
+    if (isRules) harmless.add(path);
+  }
+  return harmless;
 }
 
 /** New files that are tests, by their path and, where that is doubtful, by their content in a commit. */

@@ -291,6 +291,17 @@ const attacks: Attack[] = [
     needs: "make",
   },
   {
+    name: "adds a rule to the Makefile for what an implicit one made",
+    files: {
+      ...shell,
+      Makefile: "test: all\n\t@./all\nclean:\n\t@rm -f all\n",
+    },
+    check: "make test",
+    does: [write("Makefile", "test: all\n\t@./all\nclean:\n\t@rm -f all\nall:\n\t@ln -s /bin/true all\n")],
+    told: mustNot("Makefile"),
+    needs: "make",
+  },
+  {
     name: "writes a file by which make takes its target as made",
     files: { ...shell, Makefile: "test:\n\tsh all.sh\n" },
     check: "make test",

@@ -1,5 +1,6 @@
 // Work that changes protected files and may: with the plan's or the person's permission, or because the tests
 // as they were pass too. And new tests that have to fail on the code before.
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "bun:test";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { goodGreet, json, plainPlans, withRuns, writeUserConfig } from "../support/runs.ts";
@@ -101,6 +102,27 @@ describe("a task that has to change existing tests", () => {
     );
   });
 });
+
+const hasMake = spawnSync("make", ["--version"]).status === 0;
+test.skipIf(!hasMake)(
+  "a Makefile with one more target than before, which the check does not need",
+  async () => {
+    const Makefile = ".PHONY: test\n\ntest:\n\tsh all.sh\n";
+    const clean = "\n# Removes what was built.\n.PHONY: clean\nclean:\n\trm -rf build\n";
+    const does = [tool("write_file", { path: "Makefile", content: Makefile + clean })];
+    await withRuns(
+      [does, [text("Done.")]],
+      async ({ loopr, repo }) => {
+        const args = ["run", "--depth", "code", "--check", "make test", "--max-iterations", "1"];
+        const result = await loopr([...args, "Add a target clean", "--yes", "--json"]);
+        expect(result).toMatchObject({ code: 0 });
+        expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: [] });
+        expect(repo.read("Makefile")).toBe(Makefile + clean);
+      },
+      { files: { ...files, Makefile } },
+    );
+  },
+);
 
 describe("loopr resume --may-change", () => {
   const own = { ...files, "ci/check.sh": ". ci/lib.sh\nsh all.sh\n", "ci/lib.sh": "set -e\n" };
