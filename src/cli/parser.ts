@@ -6,6 +6,7 @@ import { build, version } from "../lib/version.ts";
 import { createContext, exitCodes, reportError } from "./context.ts";
 import { everywhere, isLeaf, type Action, type CommandWords, type Leaf } from "./grammar.ts";
 import { knownWords, perform } from "./program.ts";
+import { usage } from "./usage.ts";
 
 const helpHint = "loopr --help lists the commands and their options";
 
@@ -54,6 +55,7 @@ function commandOf(words: CommandWords, json: boolean, onChosen: Chosen): Comman
     });
   for (const argument of words.args) command.argument(argument);
   for (const option of words.options) command.addOption(optionOf(option));
+  refuseBoth(command, words);
   for (const inner of words.commands) {
     command.addCommand(commandOf(inner, json, onChosen));
   }
@@ -62,6 +64,25 @@ function commandOf(words: CommandWords, json: boolean, onChosen: Chosen): Comman
     if (!words.options.some((own) => own.flags === flags)) command.option(flags, text);
   }
   return command.exitOverride().action(() => onChosen(words, command.args, command.optsWithGlobals()));
+}
+
+/** `--check <command>` and `--no-check` contradict each other: the parser would take the last one without a word. */
+function refuseBoth(command: Command, words: CommandWords): void {
+  for (const { flags } of words.options) {
+    const name = /^--no-([\w-]+)$/.exec(flags)?.[1];
+    if (name === undefined || !words.options.some((other) => other.flags.startsWith(`--${name} `))) continue;
+    const given = new Set<string>();
+    for (const one of [name, `no-${name}`]) {
+      command.on(`option:${one}`, () => {
+        given.add(one);
+        if (given.size === 2)
+          throw usage(
+            `--${name} and --no-${name} are both given`,
+            `give one of them; loopr help ${words.name} says what they do`,
+          );
+      });
+    }
+  }
 }
 
 function optionOf({ flags, text, required, collect }: CommandWords["options"][number]): Option {

@@ -29,6 +29,9 @@ export function read(argv: readonly string[], program: Leaf): Reading | null {
     if (option === undefined) return null;
     const value = option.value ? rest[++at] : !option.negates;
     if (value === undefined || (typeof value === "string" && value.startsWith("-"))) return null;
+    const before = options[option.key];
+    if (before !== undefined && takesValue(known, option.key) && (before === false) !== (value === false))
+      return null;
     options[option.key] = value;
   }
   const isWhole = command.options.every(({ flags, required }) => !required || keyOf(flags) in options);

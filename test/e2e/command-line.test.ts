@@ -90,3 +90,36 @@ test(
     }),
   deadlineMs,
 );
+
+test(
+  "options that contradict each other are wrong usage, both named, and start no daemon",
+  () =>
+    withHome(async (home) => {
+      const repo = home.repository();
+      for (const [args, first, second] of [
+        [["run", "--check", "true", "--no-check", "x"], "--check", "--no-check"],
+        [["run", "--no-check", "--check", "true", "x"], "--check", "--no-check"],
+        [["plan", "--no-check", "--check=true", "x"], "--check", "--no-check"],
+        [["run", "--levels", "code", "--depth", "code", "x"], "--levels", "--depth"],
+        [["plan", "--file", "task.md", "x"], "words", "--file"],
+        [["edit", "a1b2", "--file", "plan.yml", "--print"], "--file", "--print"],
+        [["logs", "a1b2", "--iteration", "1", "--follow"], "--iteration", "--follow"],
+      ] as const) {
+        const refused = await home.loopr([...args], { cwd: repo.dir });
+        expect([args, refused.code, refused.stdout]).toEqual([args, 2, ""]);
+        const [line = ""] = refused.stderr.split("\n");
+        expect(line).toContain(first);
+        expect(line).toContain(second);
+        expect(line).toMatch(/\bboth\b/);
+        const document = await home.loopr([...args, "--json"], { cwd: repo.dir });
+        expect([args, document.code, document.stderr]).toEqual([args, 2, ""]);
+        expect(JSON.parse(document.stdout)).toMatchObject({ error: { code: "usage" } });
+      }
+      // Said twice the same way is no contradiction.
+      expect((await home.loopr(["run", "--no-check", "--no-check"], { cwd: repo.dir })).stderr).toContain(
+        "no task",
+      );
+      expect(existsSync(home.dir)).toBe(false);
+    }),
+  deadlineMs,
+);
