@@ -1,8 +1,10 @@
 // loopr config show, loopr config path: the configuration that counts here, and where each value comes from.
 import { existsSync } from "node:fs";
 import { configKeys } from "../config/keys.ts";
+import { settleLevels } from "../config/levels.ts";
 import { getValue, loadConfig, type LeftOut, type LoadedConfig, type Origin } from "../config/load.ts";
 import { projectFilePaths } from "../config/project-file.ts";
+import { loadTypes } from "../config/types.ts";
 import { LooprError } from "../lib/errors.ts";
 import { defaultDataDir, userConfigPath } from "../lib/paths.ts";
 import { plainLine } from "../lib/plain.ts";
@@ -25,6 +27,9 @@ export async function configShow(
     explicit: context.config,
     untrusted: "leave_out",
   });
+  // Which types of loops there may be is in other files, and is a part of what counts.
+  const { types } = loadTypes(loaded.config, { env: process.env, projectRoot: project?.root ?? null });
+  settleLevels(loaded, types);
   if (context.json) context.print(document(loaded));
   else show(context, loaded, options["origin"] === true);
   return exitCodes.done;

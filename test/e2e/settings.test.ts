@@ -334,4 +334,32 @@ describe("config show", () => {
       }),
     limitMs,
   );
+
+  test(
+    "levels that name no type are refused with file and line, like a key that is unknown",
+    () =>
+      withHome(async (home) => {
+        const repository = home.repository({ files: { "x.txt": "" } });
+        const at = { cwd: repository.dir };
+        const own = join(home.userHome, ".config", "loopr", "loopr.yml");
+        const file = join(repository.dir, ".loopr.yml");
+        repository.write(".loopr.yml", "git: { target: next }\nlevels: plan,bogus\n");
+        const refused = await home.loopr(["config", "show"], at);
+        expect([refused.code, refused.stdout]).toEqual([2, ""]);
+        expect(refused.stderr).toStartWith(
+          `error: ${file}:2: levels "plan,bogus" names "bogus", which is no type`,
+        );
+        repository.write(".loopr/loops/bogus.yml", "extends: code\n");
+        expect(await home.ok(["config", "show"], at)).toContain("plan,bogus");
+
+        repository.write(".loopr.yml", "git: { target: next }\n");
+        configure(home, "levels: nonsense\n");
+        for (const cwd of [repository.dir, home.userHome])
+          expect((await home.loopr(["config", "show"], { cwd })).stderr).toContain(
+            `${own}:1: levels "nonsense"`,
+          );
+        expect(home.daemonPid()).toBeNull();
+      }),
+    limitMs,
+  );
 });
