@@ -14,7 +14,11 @@ export async function trust(context: CliContext): Promise<number> {
   const [first] = sources;
   if (!first) {
     const { root } = await openProject(context.cwd);
-    throw new LooprError("usage", `${root} has no .loopr.yml`, "loopr init writes one");
+    throw new LooprError(
+      "usage",
+      `${root} has no .loopr.yml, and no types of loops in .loopr/loops`,
+      "loopr init writes a .loopr.yml",
+    );
   }
   const states = sources.map(({ project, file }) => trustState(project, file));
   const before = states.find((state) => state !== "trusted" && state !== "not_needed") ?? states[0];
@@ -29,7 +33,8 @@ export async function trust(context: CliContext): Promise<number> {
       continue;
     }
     if (states[at] !== "trusted") accept(project, file.text);
-    context.say(states[at] === "trusted" ? "It is trusted already." : "It is trusted now, until it changes.");
+    const what = sources.length === 1 ? "It" : file.path;
+    context.say(`${what} is trusted ${states[at] === "trusted" ? "already" : "now, until it changes"}.`);
   }
   return exitCodes.done;
 }

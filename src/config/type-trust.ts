@@ -16,7 +16,7 @@ export function projectTypesDirectory(root: string): string {
   return join(root, ".loopr", "loops");
 }
 
-/** The types of a project that make commands run; null where none does. Throws `config_invalid`. */
+/** The types of a project, those that make commands run to be trusted; null where it has none. Throws `config_invalid`. */
 export function typesToTrust(project: TrustedProject, root: string): TrustSource | null {
   return sourceOf(project, readTypeFiles(projectTypesDirectory(root), "project"), root);
 }
@@ -28,8 +28,9 @@ export function requireTypeTrust(project: TrustedProject, files: readonly TypeFi
 }
 
 function sourceOf(project: TrustedProject, files: readonly TypeFile[], root: string): TrustSource | null {
-  const running = files.filter(({ level, fields }) => level === "project" && fields.validation);
-  if (running.length === 0) return null;
+  const own = files.filter(({ level }) => level === "project");
+  if (own.length === 0) return null;
+  const running = own.filter(({ fields }) => fields.validation);
   const entries = running.map(({ name, fields, lineOf }) => ({
     key: {
       name: `${name}.yml: validation.command`,

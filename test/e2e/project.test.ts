@@ -142,6 +142,52 @@ describe("trust", () => {
     }));
 });
 
+describe("trust where there are types of loops and no .loopr.yml", () => {
+  test("says what they run and accepts that; until it is, no run begins", () =>
+    withHome(async (home) => {
+      const files = {
+        "test.sh": "exit 0\n",
+        ".loopr/loops/strict.yml": "extends: code\nvalidation:\n  command: make lint\n",
+      };
+      const repository = home.repository({ files });
+      const at = { cwd: repository.dir };
+      const run = async () =>
+        errorOf(
+          (await home.loopr(["run", "--depth", "strict", "--check", "sh test.sh", "--json", "x"], at)).stdout,
+        );
+      expect(await run()).toMatchObject({ code: "not_trusted", message: containing("strict.yml") });
+      const said = await home.ok(["trust"], at);
+      expect(said).toContain(`${join(repository.dir, ".loopr", "loops")} makes Loopr run`);
+      expect(said).toMatch(/strict\.yml: validation\.command \(line 3\)\n {4}make lint\n/);
+      expect(said).toContain("It is trusted now, until it changes.");
+      expect(await run()).toMatchObject({ code: "no_model" }); // the next thing that is missing
+      expect(JSON.parse(await home.ok(["trust", "--json"], at))).toEqual({
+        path: join(repository.dir, ".loopr", "loops"),
+        before: "trusted",
+        trusted: true,
+        commands: [{ key: "strict.yml: validation.command", line: 3, value: "make lint" }],
+      });
+
+      // With a .loopr.yml beside them, each is said by its name.
+      repository.write(".loopr.yml", "validation: { command: make }\n");
+      const both = await home.ok(["trust"], at);
+      expect(both).toContain(`${join(repository.dir, ".loopr.yml")} is trusted now, until it changes.`);
+      expect(both).toContain(`${join(repository.dir, ".loopr", "loops")} is trusted already.`);
+    }));
+
+  test("types that make nothing run need none; a file that is wrong is named with its line", () =>
+    withHome(async (home) => {
+      const repository = home.repository({ files: { ".loopr/loops/quick.yml": "extends: code\n" } });
+      const at = { cwd: repository.dir };
+      expect(await home.ok(["trust"], at)).toBe(
+        `${join(repository.dir, ".loopr", "loops")} makes nothing run: it needs no trust.\n`,
+      );
+      repository.write(".loopr/loops/quick.yml", "extends: code\nvalidation: make\n");
+      const wrong = await home.loopr(["trust"], at);
+      expect([wrong.code, wrong.stderr]).toEqual([2, containing("quick.yml:2: validation")]);
+    }));
+});
+
 describe("a wrong configuration", () => {
   const run = (home: Home, dir: string, ...args: string[]) =>
     home.loopr(["run", "--depth", "code", "--check", "true", "--yes", ...args, "x"], { cwd: dir });

@@ -45,7 +45,7 @@ export const setupCommands: Registrations = {
     ),
   trust: ({ program, does }) =>
     does(
-      program.command("trust").description("accept this repository's .loopr.yml"),
+      program.command("trust").description("accept this repository's .loopr.yml and .loopr/loops"),
       async () => (await import("../trust.ts")).trust,
     ),
   config: ({ program, does }) => {
