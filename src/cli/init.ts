@@ -6,6 +6,7 @@ import { projectFilePaths } from "../config/project-file.ts";
 import { projectTemplate } from "../config/template.ts";
 import { trust } from "../config/trust.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
+import { plainLine } from "../lib/plain.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { openProject } from "./project.ts";
 
@@ -16,7 +17,8 @@ export async function init(
 ): Promise<number> {
   const project = await openProject(context.cwd);
   const path = placeFor(project.root, options["force"] === true);
-  const [detected = null, ...others] = detectChecks(project.root);
+  const problems = new Set<string>();
+  const [detected = null, ...others] = detectChecks(project.root, (problem) => problems.add(problem));
   const text = projectTemplate(detected);
   write(path, text);
   trust(project, text);
@@ -27,8 +29,13 @@ export async function init(
       setup: detected?.setup ?? null,
       because: detected?.because ?? null,
       others: others.map(({ command }) => command),
+      problems: [...problems],
       trusted: true,
     });
+  }
+  for (const problem of problems) {
+    context.note(`warning: ${plainLine(problem)}`);
+    context.note("  hint: it was left out of account; correct it, then loopr init --force looks again");
   }
   tell(context, path, detected, others);
   return exitCodes.done;

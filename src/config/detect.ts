@@ -3,6 +3,7 @@
 import { accessSync, constants, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as z from "zod/mini";
+import { messageOf } from "../lib/errors.ts";
 import { readSmallFile } from "./read.ts";
 
 export interface Detected {
@@ -15,9 +16,12 @@ export interface Detected {
   because: string;
 }
 
-/** Every way that was found, the most telling first. Never throws: an unreadable file says nothing. */
-export function detectChecks(root: string): Detected[] {
-  const project = look(root);
+/**
+ * Every way that was found, the most telling first. Never throws: a file that cannot be read says nothing, and a
+ * problem of one that would have told is handed to `onProblem`, as a sentence.
+ */
+export function detectChecks(root: string, onProblem: (problem: string) => void = () => {}): Detected[] {
+  const project = look(root, onProblem);
   return [javascript, python, cargo, go, gradle, maven, make, script].flatMap(
     (detect) => detect(project) ?? [],
   );
@@ -25,13 +29,25 @@ export function detectChecks(root: string): Detected[] {
 
 interface Look {
   files: ReadonlySet<string>;
+  /** Null where it cannot be read, which has been told. */
+  read(name: string): string | null;
   text(name: string): string;
   executable(name: string): boolean;
+  /** Says what is wrong with a file. */
+  problem(text: string): void;
   /** A file of that name at the root or where tests usually are; null where there is none. */
   testFile(name: RegExp): string | null;
 }
 
-function look(root: string): Look {
+function look(root: string, onProblem: Look["problem"]): Look {
+  const read = (name: string): string | null => {
+    try {
+      return readSmallFile(join(root, name), manifestBytesMax);
+    } catch (error) {
+      onProblem(messageOf(error));
+      return null;
+    }
+  };
   const names = (directory = ""): string[] => {
     try {
       return readdirSync(join(root, directory));
@@ -45,13 +61,9 @@ function look(root: string): Look {
       ["", "test", "tests", "src", "__tests__"]
         .flatMap((directory) => names(directory).map((file) => join(directory, file)))
         .find((path) => name.test(basename(path))) ?? null,
-    text: (name) => {
-      try {
-        return readSmallFile(join(root, name), manifestBytesMax) ?? "";
-      } catch {
-        return "";
-      }
-    },
+    read,
+    text: (name) => read(name) ?? "",
+    problem: onProblem,
     executable: (name) => {
       try {
         accessSync(join(root, name), constants.X_OK);
@@ -83,7 +95,7 @@ const managerNames = ["pnpm", "yarn", "bun", "npm"] as const satisfies readonly 
 
 function javascript(project: Look): Detected | null {
   if (!project.files.has("package.json")) return null;
-  const manifest = parseManifest(project.text("package.json"));
+  const manifest = parseManifest(project);
   if (!manifest) return null;
   const test = manifest.scripts?.["test"];
   // What `npm init` writes where there are no tests.
@@ -100,12 +112,19 @@ function javascript(project: Look): Detected | null {
   return found === null ? null : { ecosystem: name, command: "bun test", setup, because: found };
 }
 
-function parseManifest(text: string): z.infer<typeof Manifest> | null {
+function parseManifest(project: Look): z.infer<typeof Manifest> | null {
+  const text = project.read("package.json");
+  if (text === null) return null;
   try {
-    return Manifest.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
+    const parsed = Manifest.safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
+    project.problem(`package.json is not as npm wants it: ${where}${issue?.message ?? "it cannot be used"}`);
+  } catch (error) {
+    project.problem(`package.json is not valid JSON: ${messageOf(error)}`);
   }
+  return null;
 }
 
 function python(project: Look): Detected | null {

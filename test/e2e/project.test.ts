@@ -76,6 +76,35 @@ describe("init", () => {
     }));
 });
 
+describe("init where package.json cannot be used", () => {
+  const broken: [content: string, problem: RegExp][] = [
+    ['{ "scripts": { "test": "x" ', /package\.json is not valid JSON: /],
+    ["", /package\.json is not valid JSON: /],
+    ["[]", /package\.json is not as npm wants it: /],
+    ['{ "scripts": "test" }', /package\.json is not as npm wants it: scripts: /],
+  ];
+  test("names the file and what is wrong with it, and goes on with what else there is", () =>
+    withHome(async (home) => {
+      for (const [at, [content, problem]] of broken.entries()) {
+        const repository = home.repository({ name: `broken${at}`, files: { "package.json": content } });
+        const alone = await home.loopr(["init"], { cwd: repository.dir });
+        expect([content, alone.code, alone.stderr]).toEqual([content, 0, matching(problem)]);
+        expect(alone.stderr).toContain("no test command was found");
+        repository.write("Makefile", "test:\n\ttrue\n");
+        const both = await home.loopr(["init", "--force", "--json"], { cwd: repository.dir });
+        expect([content, both.code]).toEqual([content, 0]);
+        expect(JSON.parse(both.stdout)).toMatchObject({ check: "make test", problems: [matching(problem)] });
+      }
+      const repository = home.repository({ name: "odd", files: { "x.txt": "" } });
+      mkdirSync(join(repository.dir, "package.json"));
+      const odd = await home.loopr(["init"], { cwd: repository.dir });
+      expect([odd.code, odd.stderr]).toEqual([
+        0,
+        containing("package.json cannot be read: it is not a regular"),
+      ]);
+    }));
+});
+
 describe("init in projects of the usual kinds", () => {
   const npm = '{ "scripts": { "test": "x" }, "devDependencies": { "a": "1" } }';
   const kinds: [kind: string, files: Record<string, string>, check: string, setup: string | null][] = [
