@@ -12,7 +12,7 @@ const entriesMax = 500;
 /** Git looks into a file whose stat alone is another; so much is taken for changed without that. Bytes. */
 const unreadBytesMax = 1024 * 1024;
 /** A file written so shortly before the index may have been written again within the same step of the clock. */
-const racyNs = 20_000_000n;
+export const racyNs = 20_000_000n;
 const nsPerSecond = 1_000_000_000n;
 const lower32 = 0xffff_ffffn;
 const linkMode = "120000";
@@ -43,7 +43,7 @@ export function changedByStat(
   return bytes > unreadBytesMax ? null : changed;
 }
 
-function isAsSeen(stat: BigIntStats, mode: string, seen: SeenFile): boolean {
+export function isAsSeen(stat: BigIntStats, mode: string, seen: SeenFile): boolean {
   const kind = stat.mode & kindBits;
   const isSameKind =
     mode === linkMode
@@ -65,7 +65,7 @@ function nanoseconds(seconds: number, rest: number): bigint {
 }
 
 /** Null: nothing is there that could be looked at. */
-function statOf(path: string | Buffer): BigIntStats | null {
+export function statOf(path: string | Buffer): BigIntStats | null {
   try {
     return lstatSync(path, { bigint: true });
   } catch (error) {

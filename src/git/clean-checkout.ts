@@ -1,4 +1,5 @@
 // The checkout that checks run in: exactly what a tree says, whatever an earlier check did to it.
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LooprError } from "../lib/errors.ts";
@@ -9,7 +10,12 @@ import { sweep } from "./files.ts";
 import { indexDigest, submoduleMode } from "./index-file.ts";
 import { differenceOf, modeOf, type Listing } from "./listing.ts";
 import { moveDetachedHead } from "./loose-ref.ts";
+import { objectId } from "./loose.ts";
+import { encodeName, pathOf, showName, splitNames } from "./names.ts";
+import { ownCheckout } from "./own-checkout.ts";
 import type { Opening, Worktree } from "./worktrees.ts";
+
+const namesShownMax = 5;
 
 /** How a checkout's git directory was left. While it is so, the index says what git itself has written. */
 export interface Settled {
@@ -55,12 +61,11 @@ async function changedOnly(
   // How unchanged files are written out may have changed with them.
   const changes = differenceOf(before.listing, wanted.listing);
   if (changes.some(({ name }) => name.endsWith(".gitattributes"))) return false;
-  const [{ git, looseObjects }] = await together(
-    opening.open(),
-    sweep(path, namesOf(wanted.listing), ".git"),
-  );
+  const [worktree] = await together(opening.open(), sweep(path, namesOf(wanted.listing), ".git"));
   const { tree, commit } = wanted;
+  const { git, looseObjects } = worktree;
   if (commit !== null && (looseObjects === null || !moveDetachedHead(gitDir, commit))) return false;
+  if (ownCheckout(worktree, wanted.listing)) return true;
   try {
     await git(["read-tree", "--reset", "-u", "--no-recurse-submodules", tree], { timeoutMs: longTimeoutMs });
     return true;
@@ -85,11 +90,18 @@ async function fromNothing({ placed, open }: Opening, wanted: CleanCheckout): Pr
   await git(["update-index", "-q", "--refresh"], { accept: [1], timeoutMs: longTimeoutMs });
   await git(["checkout-index", "--all", "--force", "--index", "--quiet"], { timeoutMs: longTimeoutMs });
   const { stdout } = await git(["diff-files", "-z", "--name-only"], { accept: [1] });
-  if (stdout.length > 0)
-    throw new LooprError(
-      "git_failed",
-      `the checkout ${path} could not be put back: ${stdout.toString("utf8", 0, 200)}`,
-    );
+  const different = splitNames(stdout).filter((name) => !holdsBlob(path, name, listing));
+  if (different.length === 0) return;
+  const shown = different.slice(0, namesShownMax).map(showName).join(", ");
+  throw new LooprError("git_failed", `the checkout ${path} could not be put back: ${shown}`);
+}
+
+/** What was just written out holds what is stored, whatever attributes would have it be when it is stored anew. */
+function holdsBlob(path: string, name: string, listing: Listing): boolean {
+  const entry = listing.get(encodeName(name).toString("latin1")) ?? "";
+  if (!/^100(644|755) /.test(entry)) return false;
+  const id = entry.slice(modeOf(entry).length + 1);
+  return objectId("blob", readFileSync(pathOf(path, name)), id) === id;
 }
 
 /** Submodules apart: they are not entered, and nothing in them is kept. */

@@ -14,6 +14,7 @@ import { moveDetachedHead, moveLooseRef } from "./loose-ref.ts";
 import { writeLoose } from "./loose.ts";
 import { decodeName, joinNames, pathOf, showName, splitNames } from "./names.ts";
 import { commitContent, identityLine, writeCommit } from "./objects.ts";
+import { ownStage } from "./own-stage.ts";
 import { ownTree } from "./own-tree.ts";
 import { checkRef, removeStaleLock } from "./refs.ts";
 import { differences, stage, type Unstorable } from "./stage.ts";
@@ -77,7 +78,8 @@ async function makeCommit(
   await refuseNested(path, entries, found.nested);
   refuseUnstorable(found.unstorable);
   refuseTooMuch([...found.present].map(([name, { bytes, added }]) => ({ name, bytes, added })));
-  refuseNames(await stage(git, found.removed, [...found.present.keys()]));
+  const present = [...found.present.keys()];
+  if (!(await ownStage(at, found.removed, present))) refuseNames(await stage(git, found.removed, present));
   const { tree, listing } = treeMadeHere(at, options) ?? {
     tree: line(await git(["write-tree"])),
     listing: null,

@@ -43,7 +43,7 @@ export interface ConfiguredPlace {
   commonDir: string;
 }
 
-/** What the place's configuration says of filters, merges, the core and extensions. */
+/** What the place's configuration says of filters, merges, attributes, the core and extensions. */
 export async function configurationAt(
   at: ConfiguredPlace,
   known: KnownConfigurations,
@@ -52,7 +52,7 @@ export async function configurationAt(
   const found = known.watched.find(at.gitDir);
   if (found !== undefined && printOf(found.files).text === found.print) return found.entries;
   const startedAt = now();
-  const system = await known.systemFiles.answer(at.environment["PATH"] ?? "", () => systemFile(at.git));
+  const system = await systemConfigFile(at.environment, at.git, known);
   const { entries, origins } = await ask(at.git);
   const files = system === null ? null : filesOf(at, system, entries, origins);
   if (files !== null) {
@@ -66,7 +66,7 @@ export async function configurationAt(
 /** What anybody here asks about: the rest, and what our own command line says, need not be kept for each worktree. */
 function used(entries: readonly ConfigEntry[], origins: readonly string[]): ConfigEntry[] {
   return entries.filter(
-    ({ key }, at) => /^(filter|merge|core|extensions)\./.test(key) && origins[at] !== commandLine,
+    ({ key }, at) => /^(filter|merge|core|extensions|attr)\./.test(key) && origins[at] !== commandLine,
   );
 }
 
@@ -76,6 +76,15 @@ export async function askConfiguration(git: RunGit): Promise<readonly ConfigEntr
 
 async function ask(git: RunGit): Promise<{ entries: ConfigEntry[]; origins: string[] }> {
   return parse((await git(["config", "--null", "--show-origin", "--list"])).stdout);
+}
+
+/** The file of the whole system that git reads; null where it does not tell. */
+export async function systemConfigFile(
+  environment: Environment,
+  git: RunGit,
+  known: KnownConfigurations,
+): Promise<string | null> {
+  return known.systemFiles.answer(environment["PATH"] ?? "", () => systemFile(git));
 }
 
 /** Git says it in no other way: as what an editor is given. Null where it says nothing of the kind. */

@@ -34,12 +34,16 @@ export interface IndexFile {
   /** Of all its bytes. */
   digest: string;
   entries: IndexEntry[];
+  /** The bytes of each entry, in the same order. */
+  raw: Buffer[];
+  /** Of an object's id. */
+  idBytes: number;
 }
 
-const headerBytes = 12;
+export const headerBytes = 12;
 const versions = [2, 3];
 /** Ten numbers of 32 bits come before the object's id. */
-const statBytes = 40;
+export const statBytes = 40;
 const assumeValid = 0x8000;
 const extended = 0x4000;
 const stageBits = 0x3000;
@@ -76,7 +80,7 @@ export function parseIndexFile(bytes: Buffer): IndexFile | null {
   if (idBytes === null) return null;
   const found = entriesOf(bytes, idBytes);
   if (found === null || !onlyOptional(bytes, found.end, idBytes)) return null;
-  return { digest: digestOf(bytes), entries: found.entries };
+  return { digest: digestOf(bytes), entries: found.entries, raw: found.raw, idBytes };
 }
 
 /** The file ends with a hash of all before it, by which the length of ids is known; null: it does not fit. */
@@ -95,8 +99,12 @@ function checksumBytes(bytes: Buffer): number | null {
 }
 
 /** Null where an entry has more flags than are known here: sparse, or only intended to be added. */
-function entriesOf(bytes: Buffer, idBytes: number): { entries: IndexEntry[]; end: number } | null {
+function entriesOf(
+  bytes: Buffer,
+  idBytes: number,
+): { entries: IndexEntry[]; raw: Buffer[]; end: number } | null {
   const entries: IndexEntry[] = [];
+  const raw: Buffer[] = [];
   const count = bytes.readUInt32BE(8);
   const limit = bytes.length - idBytes;
   const flagsAt = statBytes + idBytes;
@@ -119,10 +127,16 @@ function entriesOf(bytes: Buffer, idBytes: number): { entries: IndexEntry[]; end
       plain: (flags & (assumeValid | stageBits)) === 0,
       seen: seenAt(bytes, at),
     });
-    // Entries are filled up with NULs, at least one, to a multiple of eight bytes.
-    at += (nameEnd - at + 8) & ~7;
+    const end = at + paddedBytes(nameEnd - at);
+    raw.push(bytes.subarray(at, end));
+    at = end;
   }
-  return { entries, end: at };
+  return { entries, raw, end: at };
+}
+
+/** Entries are filled up with NULs, at least one, to a multiple of eight bytes. */
+export function paddedBytes(bytes: number): number {
+  return (bytes + 8) & ~7;
 }
 
 function seenAt(bytes: Buffer, at: number): SeenFile {

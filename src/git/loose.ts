@@ -1,9 +1,10 @@
 // Objects written as git writes them: loose, below objects/. Without a process for each; where the configuration has
 // a say in how it is done, git does it.
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deflateSync } from "node:zlib";
+import { deflateSync, inflateSync } from "node:zlib";
+import { systemCode } from "../lib/errors.ts";
 import { killPoint } from "../lib/kill-point.ts";
 import type { ConfigEntry } from "./configuration.ts";
 
@@ -11,6 +12,8 @@ import type { ConfigEntry } from "./configuration.ts";
 const objectMode = 0o444;
 const sha1Digits = 40;
 const temporaryBytes = 8;
+/** Of the type and the length that an object begins with. */
+const headerBytesMax = 32;
 
 /** Extensions of a repository that leave the form of its loose objects as it is. */
 const harmlessExtensions =
@@ -30,9 +33,14 @@ export function isLoose(objects: string, id: string): boolean {
 }
 
 /** Returns the object's id, which has as many digits as `like`. Throws system errors. */
-export function writeLoose(objects: string, type: "tree" | "commit", content: Buffer, like: string): string {
+export function writeLoose(
+  objects: string,
+  type: "tree" | "commit" | "blob",
+  content: Buffer,
+  like: string,
+): string {
   killPoint();
-  const whole = Buffer.concat([Buffer.from(`${type} ${content.length}\0`), content]);
+  const whole = framed(type, content);
   const id = idOf(whole, like);
   const path = pathOf(objects, id);
   if (existsSync(path)) {
@@ -55,8 +63,26 @@ export function writeLoose(objects: string, type: "tree" | "commit", content: Bu
   return id;
 }
 
-export function treeId(content: Buffer, like: string): string {
-  return idOf(Buffer.concat([Buffer.from(`tree ${content.length}\0`), content]), like);
+/** The id that an object of this content has, as long as `like`. */
+export function objectId(type: "tree" | "blob", content: Buffer, like: string): string {
+  return idOf(framed(type, content), like);
+}
+
+/** The content of a blob that is loose, no larger than so many bytes, and what its id says; null: git is to be asked. */
+export function readLooseBlob(objects: string, id: string, bytesMax: number): Buffer | null {
+  try {
+    const options = { maxOutputLength: bytesMax + headerBytesMax };
+    const whole = inflateSync(readFileSync(pathOf(objects, id)), options);
+    const content = whole.subarray(whole.indexOf(0) + 1);
+    return idOf(framed("blob", content), id) === id ? content : null;
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+    return null;
+  }
+}
+
+function framed(type: string, content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${type} ${content.length}\0`), content]);
 }
 
 function idOf(whole: Buffer, like: string): string {

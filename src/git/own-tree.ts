@@ -1,7 +1,7 @@
 // The tree of an index, made here: only the directories in which something differs from a tree that is known.
 import { differenceOf, type Listing } from "./listing.ts";
 import { submoduleMode, type IndexEntry } from "./index-file.ts";
-import { isLoose, treeId, writeLoose } from "./loose.ts";
+import { isLoose, objectId, writeLoose } from "./loose.ts";
 
 /** A larger index is quicker left to git, which keeps the trees of unchanged directories in it. */
 const ownTreeEntriesMax = 2_000;
@@ -100,7 +100,9 @@ class TreeMaker {
     }
     const content = Buffer.concat(parts);
     const isNew = this.#changed.has(directory) && !this.#isOdd;
-    return isNew ? writeLoose(this.#objects, "tree", content, this.#like) : treeId(content, this.#like);
+    return isNew
+      ? writeLoose(this.#objects, "tree", content, this.#like)
+      : objectId("tree", content, this.#like);
   }
 }
 

@@ -1,13 +1,18 @@
 // From the files of a worktree into an index. Every name is looked at here first: git follows no order of its
 // own when a link, a file or a directory has taken another's place.
-import { chmod } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, readFile } from "node:fs/promises";
 import { systemCode } from "../lib/errors.ts";
 import type { IndexEntry } from "./index-file.ts";
 import { longTimeoutMs, type RunGit } from "./exec.ts";
 import { directoriesOf, lstatOrNull, realDirectories } from "./files.ts";
 import { changedByStat } from "./changed-files.ts";
+import { objectId } from "./loose.ts";
 import { decodeName, joinNames, pathOf, splitNames } from "./names.ts";
 import type { Worktree } from "./worktrees.ts";
+
+/** What is larger is no text whose line ends could matter. */
+const comparedBytesMax = 1024 * 1024;
 
 /** How a worktree differs from its index, ignored files apart. */
 export interface Differences {
@@ -52,6 +57,16 @@ export async function differences(
   return found;
 }
 
+/**
+ * Whether a file holds the very bytes that are stored. Where attributes would have other line ends than those in the
+ * blob, git calls it changed from the first checkout on, though nobody has touched it.
+ */
+async function isAsStored(file: Buffer, stat: Stats, { mode, id }: IndexEntry): Promise<boolean> {
+  if (!stat.isFile() || stat.size > comparedBytesMax) return false;
+  if (mode !== ((stat.mode & 0o100) === 0 ? "100644" : "100755")) return false;
+  return objectId("blob", await readFile(file), id) === id;
+}
+
 async function listedByGit({ git }: Worktree): Promise<Set<string>> {
   const args = ["ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"];
   return new Set(splitNames((await git(args, { timeoutMs: longTimeoutMs })).stdout));
@@ -81,7 +96,8 @@ export async function look(
     if (stat?.isFile() || stat?.isSymbolicLink()) {
       // Git stores no permissions but the executable bit, so that making the file readable changes nothing.
       if (stat.isFile() && (stat.mode & 0o400) === 0) await chmod(file, (stat.mode & 0o777) | 0o400);
-      found.present.set(name, { bytes: stat.size, added: entry === undefined });
+      if (entry === undefined || !(await isAsStored(file, stat, entry)))
+        found.present.set(name, { bytes: stat.size, added: entry === undefined });
       return;
     }
     // A submodule's directory is empty here, and stays the commit that it was.

@@ -6,7 +6,8 @@ import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
 import { readRegular } from "../lib/regular-file.ts";
-import { configurationAt, type KnownConfigurations } from "./configuration.ts";
+import { isStoredAsIs } from "./as-is.ts";
+import { configurationAt, systemConfigFile, type KnownConfigurations } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { writesPlainObjects } from "./loose.ts";
 import { gitAt, type Environment, type RunGit } from "./exec.ts";
@@ -27,6 +28,8 @@ export interface Worktree {
   git: RunGit;
   /** Where new objects go; null where all objects and refs are left to git. */
   looseObjects: string | null;
+  /** The bytes of files are those of their blobs, as far as no `.gitattributes` says otherwise. */
+  storesAsIs: boolean;
 }
 
 /** What worktree operations need of their repository. */
@@ -125,9 +128,11 @@ export async function findWorktree(at: Surroundings, asked: string): Promise<Ope
     const configured = await configurationAt({ ...at, git, gitDir }, at.configurations);
     const { settings } = neutralDrivers(at.environment, configured);
     const looseObjects = writesPlainObjects(configured) ? join(at.commonDir, "objects") : null;
-    return { path, gitDir, git: gitAt(at.environment, place, settings), looseObjects };
+    const system = await systemConfigFile(at.environment, git, at.configurations);
+    const storesAsIs = isStoredAsIs(at, configured, system);
+    return { path, gitDir, git: gitAt(at.environment, place, settings), looseObjects, storesAsIs };
   };
-  return { placed: { path, gitDir, git, looseObjects: null }, open };
+  return { placed: { path, gitDir, git, looseObjects: null, storesAsIs: false }, open };
 }
 
 /** The git directory that is registered for a worktree's path; null where there is none. */

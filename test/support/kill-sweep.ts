@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commandLine, isAlive, until, type Home, type Repository } from "./harness.ts";
 import { text, tool, type Handler } from "./model-server.ts";
-import { json, leftWorktrees, withRuns } from "./runs.ts";
+import { json, leftWorktrees, withRuns, type RunBed } from "./runs.ts";
 import { wire } from "./wire.ts";
 
 const files = {
@@ -55,42 +55,54 @@ export async function killAtStep(n: number): Promise<boolean> {
   let killed = false;
   await withRuns(
     handler,
-    async ({ home, repo, server, env, loopr }) => {
-      const base = repo.git("rev-parse", "main");
-      const started = await loopr(["daemon", "start"], { env: { LOOPR_DEBUG_KILL_AT: String(n) } });
-      const pid = home.daemonPid() ?? 0;
-      // The client must not start the daemon again with the kill in its environment: it has none.
-      const client = home.start(run, { cwd: repo.dir, env });
-      const result = await client.wait(60_000).catch((error: unknown) => {
-        const log = readFileSync(join(home.dir, "logs", "daemon.log"), "utf8")
-          .split("\n")
-          .slice(-30)
-          .join("\n");
-        throw new Error(`step ${n}: the run does not end; the daemon's log:\n${log}`, { cause: error });
-      });
-      const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
-      killed = started.code !== 0 || home.daemonPid() !== pid; // list has started another one
-      const root = loops.find((loop) => loop.run_state !== null);
-      if (root === undefined) {
-        // It died before anything was stored: then the person was told, and nothing had begun.
-        expect(result.code).not.toBe(0);
-        expect(server.requests).toHaveLength(0);
-        expect(await loopr(run, { deadlineMs: 60_000 })).toMatchObject({ code: 0 });
-      } else if (result.code !== 0) {
-        // The creation's answer was lost: the run is there all the same.
-        await until(async () => (await stateOf(loopr, root.id)) === "merged", 60_000, "the run to be merged");
+    async (bed) => {
+      try {
+        killed = await killAndSeeThrough(n, bed);
+      } catch (error) {
+        const log = logTail(bed.home);
+        const left = leftWorktrees(bed.home, bed.repo).join("\n");
+        throw new Error(`step ${n}: worktrees left:\n${left}\nthe daemon's log:\n${log}`, { cause: error });
       }
-      await expectUndisturbedEnd(repo, base);
-      await expectEverythingOnce(home, repo, loopr);
-      await until(() => leftWorktrees(home, repo).length === 0, 50_000, "the worktrees to be gone");
-      // plan 2 turns, a 2, b 4, c 2: the turn that was interrupted may be asked again, of two loops at once.
-      expect(server.requests.length).toBeGreaterThanOrEqual(10);
-      expect(server.requests.length).toBeLessThanOrEqual(10 + 2);
-      expect(server.refused).toEqual([]);
-      expectNoOrphans(home);
     },
     { files },
   );
+  return killed;
+}
+
+function logTail(home: Home): string {
+  return readFileSync(join(home.dir, "logs", "daemon.log"), "utf8")
+    .split("\n")
+    .slice(-60)
+    .join("\n");
+}
+
+async function killAndSeeThrough(n: number, { home, repo, server, env, loopr }: RunBed): Promise<boolean> {
+  const base = repo.git("rev-parse", "main");
+  const started = await loopr(["daemon", "start"], { env: { LOOPR_DEBUG_KILL_AT: String(n) } });
+  const pid = home.daemonPid() ?? 0;
+  // The client must not start the daemon again with the kill in its environment: it has none.
+  const client = home.start(run, { cwd: repo.dir, env });
+  const result = await client.wait(60_000);
+  const loops = json(await loopr(["list", "--json"]))["loops"] as Listed[];
+  const killed = started.code !== 0 || home.daemonPid() !== pid; // list has started another one
+  const root = loops.find((loop) => loop.run_state !== null);
+  if (root === undefined) {
+    // It died before anything was stored: then the person was told, and nothing had begun.
+    expect(result.code).not.toBe(0);
+    expect(server.requests).toHaveLength(0);
+    expect(await loopr(run, { deadlineMs: 60_000 })).toMatchObject({ code: 0 });
+  } else if (result.code !== 0) {
+    // The creation's answer was lost: the run is there all the same.
+    await until(async () => (await stateOf(loopr, root.id)) === "merged", 60_000, "the run to be merged");
+  }
+  await expectUndisturbedEnd(repo, base);
+  await expectEverythingOnce(home, repo, loopr);
+  await until(() => leftWorktrees(home, repo).length === 0, 50_000, "the worktrees to be gone");
+  // plan 2 turns, a 2, b 4, c 2: the turn that was interrupted may be asked again, of two loops at once.
+  expect(server.requests.length).toBeGreaterThanOrEqual(10);
+  expect(server.requests.length).toBeLessThanOrEqual(10 + 2);
+  expect(server.refused).toEqual([]);
+  expectNoOrphans(home);
   return killed;
 }
 
