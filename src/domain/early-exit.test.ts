@@ -1,10 +1,13 @@
 // Outputs as the runners of these versions write them.
 import { describe, expect, test } from "bun:test";
 import {
+  filesFailedAsWhole,
   filesPassedAsWhole,
   goPackagesWithoutEnd,
   hasNodeTests,
   mayExitInGo,
+  mayHaveNodeTests,
+  nodeRunnerEnded,
   withGoTestsNamed,
 } from "./early-exit.ts";
 
@@ -26,7 +29,12 @@ describe("node --test", () => {
       "# Subtest: /x/a.js\n    # Subtest: t\n    ok 1 - t\n    1..1\nok 1 - /x/a.js\n",
       [],
     ],
-    ["in a suite", "▶ suite\n  ✔ test/a.test.js (59.4ms)\n▶ suite (60ms)\n", []],
+    ["spec, behind what the file wrote", "   hi ✔ ✔ /x/test/a.test.js (59.4ms)\n", ["/x/test/a.test.js"]],
+    [
+      "JUnit's XML",
+      '<testsuites>\n\t<testcase name="/x/a.test.ts" time="0.1" classname="test"/>\n\t<testcase name="b1" time="0.1" classname="test"/>\n',
+      ["/x/a.test.ts"],
+    ],
     ["failed as a whole", "# Subtest: /x/a.js\nnot ok 1 - /x/a.js\n✖ test/a.test.js (59.4ms)\n", []],
     ["tests alone", "# Subtest: greets\nok 1 - greets\n✔ greets (1ms)\n", []],
   ];
@@ -34,11 +42,35 @@ describe("node --test", () => {
     expect(filesPassedAsWhole(output)).toEqual(files);
   });
 
+  test("files that failed as a whole", () => {
+    const tap = "# Subtest: /x/a.js\nnot ok 1 - /x/a.js\n  ---\nnot ok 2 - greets\n";
+    expect(filesFailedAsWhole(tap)).toEqual(["/x/a.js"]);
+    expect(filesFailedAsWhole("✖ test/a b.mts (59.4ms)\n✖ greets (1ms)\n✔ c.js (1ms)\n")).toEqual([
+      "test/a b.mts",
+    ]);
+    const junit =
+      '\t<testcase name="a.js" time="0.1" classname="test" failure="x">\n\t<testcase name="b.js" time="1"/>\n';
+    expect(filesFailedAsWhole(junit)).toEqual(["a.js"]);
+  });
+
+  test("a runner that came to its end", () => {
+    expect(["# tests 0", "ℹ tests 12", "\t<!-- tests 3 -->"].map(nodeRunnerEnded)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(nodeRunnerEnded("12 tests passed\n")).toBe(false);
+  });
+
   test("a file with tests, by its text", () => {
     expect(hasNodeTests('const test = require("node:test");\ntest("x", () => {});')).toBe(true);
     expect(hasNodeTests("import { describe, it } from 'node:test';\ndescribe.only('x', f);")).toBe(true);
     expect(hasNodeTests('import { before } from "node:test";\nbefore(setUp);')).toBe(false);
     expect(hasNodeTests('require("assert").ok(true);\ntest("x");')).toBe(false);
+    expect(mayHaveNodeTests('const { test } = require("./kit.js");\ntest("x");')).toBe(true);
+    expect(mayHaveNodeTests('import { it } from "./kit.js";\nit.skip("x");')).toBe(true);
+    expect(mayHaveNodeTests('require("assert").ok(true);')).toBe(false);
+    expect(mayHaveNodeTests('function test() {}\ntest("x");')).toBe(false);
   });
 });
 

@@ -2,22 +2,52 @@
 import { plainText } from "./plain-text.ts";
 
 /** A file that a runner of Node calls a test as a whole: it had no test in it that was run. */
-const nodeFile = String.raw`[^\n]*\.[cm]?[jt]sx?`;
+const nodeFile = String.raw`[^\n✔✖"]*\.[cm]?[jt]sx?`;
 const wholeFiles: readonly RegExp[] = [
   // TAP: with tests in it there would be more between the two lines.
   new RegExp(String.raw`^# Subtest: (${nodeFile})\nok \d+ - \1$`, "gm"),
-  new RegExp(String.raw`^✔ (${nodeFile}) \([\d.]+ms\)$`, "gm"),
+  // Behind whatever the file wrote without ending the line.
+  new RegExp(String.raw`✔ (${nodeFile}) \([\d.]+ms\)$`, "gm"),
+  new RegExp(String.raw`<testcase name="(${nodeFile})" [^\n]*/>$`, "gm"),
+];
+const failedFiles: readonly RegExp[] = [
+  new RegExp(String.raw`^not ok \d+ - (${nodeFile})$`, "gm"),
+  new RegExp(String.raw`✖ (${nodeFile}) \([\d.]+ms\)$`, "gm"),
+  new RegExp(String.raw`<testcase name="(${nodeFile})" [^\n]*[^/\n]>$`, "gm"),
 ];
 
 /** Paths of files that passed as a whole, as the runner writes them: absolute, or from where it ran. */
 export function filesPassedAsWhole(output: string): string[] {
-  const text = plainText(output);
-  return wholeFiles.flatMap((pattern) => [...text.matchAll(pattern)].map(([, path = ""]) => path));
+  return pathsIn(output, wholeFiles);
 }
+
+/** Paths of files that failed as a whole: they hold no tests, or ended before these. */
+export function filesFailedAsWhole(output: string): string[] {
+  return pathsIn(output, failedFiles);
+}
+
+function pathsIn(output: string, patterns: readonly RegExp[]): string[] {
+  const text = plainText(output);
+  return [
+    ...new Set(patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([, path = ""]) => path))),
+  ];
+}
+
+const testCall = /\b(test|it|describe|suite)\s*(\.\w+\s*)?\(/;
 
 /** Whether a file holds tests of Node's runner, by its text. */
 export function hasNodeTests(content: string): boolean {
-  return /["']node:test["']/.test(content) && /\b(test|it|describe|suite)\s*(\.\w+\s*)?\(/.test(content);
+  return /["']node:test["']/.test(content) && testCall.test(content);
+}
+
+/** Whether it may hold some: what it calls `test` may come from a module of the project's own. */
+export function mayHaveNodeTests(content: string): boolean {
+  return testCall.test(content) && /\bimport\b|\brequire\s*\(/.test(content);
+}
+
+/** Whether Node's runner came to its end, in any of its forms. */
+export function nodeRunnerEnded(output: string): boolean {
+  return /^(# tests \d+|ℹ tests \d+|\s*<!-- tests \d+ -->)$/m.test(plainText(output));
 }
 
 /** A package that passed. With the tests named, or of one package alone, `PASS` stands before it. */

@@ -4,6 +4,7 @@ import { fewerTests, testCounts } from "./test-counts.ts";
 const counted: [output: string, passed: number, failed: number][] = [
   ["# tests 5\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 1\n", 3, 1],
   ["ℹ tests 3\nℹ pass 3\nℹ fail 0\nℹ cancelled 0\nℹ todo 2\n", 3, 0],
+  ["</testsuites>\n\t<!-- tests 5 -->\n\t<!-- pass 3 -->\n\t<!-- fail 1 -->\n\t<!-- cancelled 1 -->\n", 3, 2],
   ["# pass 1\n# fail 0\n\n# pass 2\n# fail 0\n", 3, 0],
   ["===== 1 failed, 2 passed, 3 skipped in 0.12s =====", 2, 1],
   ["3 passed in 0.01s", 3, 0],

@@ -14,6 +14,8 @@ export interface TestCounts {
 const summaries: readonly RegExp[] = [
   /^[#ℹ] pass (?<passed>\d+)$/gm, // node --test
   /^[#ℹ] (?:fail|cancelled) (?<failed>\d+)$/gm,
+  /^\s*<!-- pass (?<passed>\d+) -->$/gm, // the same, as JUnit's XML
+  /^\s*<!-- (?:fail|cancelled) (?<failed>\d+) -->$/gm,
   /^Ran (?<total>\d+) tests? in .*\n\n?(?:OK|FAILED)(?: \((?<rest>[^)\n]*)\))?/gm, // unittest
   /^Tests: +(?:(?<failed>\d+) failed, )?(?:\d+ (?:skipped|todo), )*(?:(?<passed>\d+) passed, )?\d+ total$/gm, // jest
   /^ *Tests +(?:(?<failed>\d+) failed)?(?: \| )?(?:(?<passed>\d+) passed)?[^\n]*\(\d+\)$/gm, // vitest

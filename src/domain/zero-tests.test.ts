@@ -4,6 +4,7 @@ import { executedNoTest } from "./zero-tests.ts";
 const none = [
   "# tests 0\n# pass 0\n",
   "ℹ tests 0\nℹ pass 0\n",
+  "\t<!-- tests 0 -->\n",
   "===== no tests ran in 0.01s =====",
   "Ran 0 tests in 0.000s\n\nOK",
   "No tests found, exiting with code 0",
@@ -13,6 +14,7 @@ const none = [
 ];
 const some = [
   "# tests 3\n# pass 3\n",
+  "\t<!-- tests 3 -->\n",
   "===== 2 passed in 0.01s =====",
   "Ran 4 tests in 0.1s\n\nOK",
   "ok  \texample.com/a\t0.01s\n?   \texample.com/x\t[no test files]\n",

@@ -4,6 +4,7 @@
 const zeroPatterns: readonly RegExp[] = [
   /^# tests 0$/m, // node --test (TAP)
   /^ℹ tests 0$/m, // node --test (spec)
+  /^\s*<!-- tests 0 -->$/m, // node --test (junit)
   /\bno tests ran\b/i, // pytest
   /^collected 0 items$/m, // pytest
   /^Ran 0 tests in /m, // unittest
@@ -16,6 +17,7 @@ const zeroPatterns: readonly RegExp[] = [
 /** Each pattern matches a statement that some test ran, which outweighs the above (several packages, one empty). */
 const somePatterns: readonly RegExp[] = [
   /^[#ℹ] tests [1-9]/m,
+  /^\s*<!-- tests [1-9]/m,
   /\b[1-9]\d* passed\b/,
   /^Ran [1-9]\d* tests? in /m,
   /^\s*[1-9]\d* passing\b/m,

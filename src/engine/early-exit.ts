@@ -1,10 +1,13 @@
 // A check that exited 0 although tests did not run: their process ended early, or something hides them.
 import type { CheckResult } from "../domain/evidence.ts";
 import {
+  filesFailedAsWhole,
   filesPassedAsWhole,
   goPackagesWithoutEnd,
   hasNodeTests,
   mayExitInGo,
+  mayHaveNodeTests,
+  nodeRunnerEnded,
   withGoTestsNamed,
 } from "../domain/early-exit.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
@@ -20,6 +23,8 @@ export interface Counting {
   base: string;
   /** The check on the very tree that the work is based on; null where it has not run on that. */
   onBase: CheckResult | null;
+  /** Changed files: where these may, too, only those of the others count in which no test is executed any more. */
+  mayHaveFewer?: readonly string[];
 }
 
 /**
@@ -43,8 +48,8 @@ export function uncontradicted(result: CheckResult, onBase: CheckResult | null):
 /** The result, as one that has not passed where fewer tests passed than were executed on the code before. */
 export async function counted(result: CheckResult, counting: Counting): Promise<CheckResult> {
   if (!result.passed) return result;
-  const { onBase } = counting;
-  const fewer = onBase === null ? null : fewerTests(onBase, result.output);
+  const { onBase, mayHaveFewer } = counting;
+  const fewer = onBase === null || mayHaveFewer !== undefined ? null : fewerTests(onBase, result.output);
   if (fewer !== null)
     return endedEarly(
       result,
@@ -65,18 +70,27 @@ function notPassed(result: CheckResult, ending: CheckResult["ending"], note: str
 }
 
 /** Files with tests of Node's runner that it took for one test each, as it did not before. */
-async function emptiedFiles(result: CheckResult, { repository, base, onBase }: Counting): Promise<string[]> {
-  const before = new Set(filesPassedAsWhole(onBase?.output ?? "").map(lastParts));
+async function emptiedFiles(
+  result: CheckResult,
+  { repository, base, onBase, mayHaveFewer = [] }: Counting,
+): Promise<string[]> {
+  const output = onBase?.output ?? "";
+  const before = new Set(filesPassedAsWhole(output).map(lastParts));
   const named = filesPassedAsWhole(result.output).filter((path) => !before.has(lastParts(path)));
   if (named.length === 0) return [];
   const tracked = await repository.files(base);
-  const found: string[] = [];
+  const failed = new Set(filesFailedAsWhole(output).map(lastParts));
+  const found = new Set<string>();
   for (const name of named) {
     const below = joinPath(result.cwd, name);
     const file = tracked.find((path) => path === below || `/${below}`.endsWith(`/${path}`));
-    if (file !== undefined && hasNodeTests((await repository.read(base, file)) ?? "")) found.push(file);
+    if (file === undefined || mayHaveFewer.includes(file)) continue;
+    const content = (await repository.read(base, file)) ?? "";
+    // The runner named its tests before, wherever it has them from.
+    const wasMore = nodeRunnerEnded(output) && !failed.has(lastParts(name)) && mayHaveNodeTests(content);
+    if (hasNodeTests(content) || wasMore) found.add(file);
   }
-  return found;
+  return [...found];
 }
 
 /** Of a path that may be absolute, in one checkout or another: what is the same in both. */

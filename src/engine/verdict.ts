@@ -178,15 +178,15 @@ async function candidate(command: string, judging: Judging): Promise<Refused | n
   const { onBase } = work.baseline;
   const options = { ...checks, treeish: work.commit, tree: work.tree };
   const ran = uncontradicted(await runCheck(command, { ...options, variant: "candidate" }), onBase);
-  // Where tests were removed, the second run counts; where that is permitted, nothing is to be counted.
-  const mayHaveFewer = classes.needSecondRun.length + classes.allowed.length > 0;
-  const result = mayHaveFewer ? ran : await counted(ran, countingOf(judging));
+  // Where tests were removed, the second run counts; where that is permitted, only files that are as they were do.
+  const result = await counted(ran, countingOf(judging, [...classes.needSecondRun, ...classes.allowed]));
   verdict.checks.push(result);
   return result.passed ? null : { layer: "check", feedback: feedbackOf(result, checks) };
 }
 
-function countingOf({ workspace, work }: Judging): Counting {
-  return { repository: workspace.repository, base: work.base, onBase: work.baseline.onBase };
+function countingOf({ workspace, work }: Judging, changed: readonly string[] = []): Counting {
+  const counting = { repository: workspace.repository, base: work.base, onBase: work.baseline.onBase };
+  return changed.length === 0 ? counting : { ...counting, mayHaveFewer: changed };
 }
 
 /** The check again with each test named, where its output does not show that they came to their end. */
@@ -214,7 +214,7 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   const variant = "protected_at_base";
   const result = await runCheck(command, { ...checks, treeish: tree, tree, variant });
   const ran = uncontradicted(result, work.baseline.onBase);
-  const second = classes.allowed.length > 0 ? ran : await counted(ran, countingOf(judging));
+  const second = await counted(ran, countingOf(judging, classes.allowed));
   verdict.checks.push(second);
   const noVerdict = second.ending === "zero_tests" && work.baseline.hadNoTests;
   const { on_change } = workspace.run.config.protected;
