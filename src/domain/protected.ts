@@ -116,6 +116,10 @@ export interface Classes {
   allowed: string[];
   /** Run by the check, and by its place as likely the product: it may change, and is told. */
   told: string[];
+  /** Sources that have more tests in them than before; new ones may be tests as a whole. Absent: none. */
+  moreTests?: readonly string[];
+  /** What sources are with the tests in them as they were, by their paths. Absent: none. */
+  asBefore?: ReadonlyMap<string, string>;
 }
 
 export interface Forbidden {

@@ -92,8 +92,16 @@ export interface Repository {
   files(treeish: string): Promise<string[]>;
   /** A file's content in a tree; null where there is none. */
   read(treeish: string, path: string): Promise<string | null>;
-  /** A tree like `treeish`, but with the given paths as they are in `base` (absent there: removed). */
-  treeWithPathsFrom(treeish: string, base: string, paths: string[]): Promise<string>;
+  /**
+   * A tree like `treeish`, but with the given paths as they are in `base` (absent there: removed), and with these
+   * texts (path → content) in files of other paths.
+   */
+  treeWithPathsFrom(
+    treeish: string,
+    base: string,
+    paths: string[],
+    texts?: ReadonlyMap<string, string>,
+  ): Promise<string>;
 
   /**
    * A commit on `parent` in which `directory` holds exactly these texts (name below it → content); the parent

@@ -12,11 +12,13 @@ import { isMakefile } from "../domain/make-includes.ts";
 import { classifyChanges, doubtfulTests, newTests, type Classes } from "../domain/protected.ts";
 import { isLock, lockRedirected } from "../domain/package-sources.ts";
 import { canSteer } from "../domain/steering.ts";
+import type { ChangedTests } from "../domain/rust-tests.ts";
 import { isSourceByContent } from "../domain/test-names.ts";
 import { matcher } from "../domain/tree-paths.ts";
 import type { Run } from "../domain/run.ts";
 import { followCheck, type Followed } from "./follow-check.ts";
 import type { FileChange, Repository } from "./git-port.ts";
+import { inSourceTests } from "./in-source-tests.ts";
 
 export interface ProtectionRequest {
   repository: Repository;
@@ -75,6 +77,12 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     ...(await redirectedLocks(request)),
   ];
   needSecondRun.push(...added.filter((path) => !permitted(path) && !needSecondRun.includes(path)));
+  const inSources = await inSourceTests({ ...request, configured });
+  const isNamedByPlan = matcher(request.unreadMayChange ?? []);
+  const known = new Set([...needSecondRun, ...classes.allowed, ...classes.forbidden.map(({ path }) => path)]);
+  const tests = inSources.changed.filter((path) => !known.has(path));
+  const mayChangeTests = (path: string) => permitted(path) || isNamedByPlan(path);
+  needSecondRun.push(...tests.filter((path) => !mayChangeTests(path)));
   const scripts = commands.some((each) => readsPackageJson.test(each))
     ? await changedScripts(request, commands)
     : [];
@@ -84,7 +92,8 @@ export async function classifyWork(request: ProtectionRequest): Promise<Classes>
     ...classes,
     needSecondRun,
     forbidden: [...classes.forbidden, ...refused],
-    allowed: [...classes.allowed, ...scripts.filter(permitted)],
+    allowed: [...classes.allowed, ...tests.filter(mayChangeTests), ...scripts.filter(permitted)],
+    ...leftOut(inSources, (path) => known.has(path) || mayChangeTests(path)),
   };
 }
 
@@ -101,6 +110,16 @@ async function sourcesCalledTests(
     if (isSourceByContent((await repository.read(commit, path)) ?? "")) sources.add(path);
   }
   return sources;
+}
+
+/** What the run without changed tests takes off the sources, other than what stays, or is put back, as a whole. */
+function leftOut(
+  { added, asBefore }: ChangedTests,
+  isOther: (path: string) => boolean,
+): Pick<Classes, "moreTests" | "asBefore"> {
+  const moreTests = added.filter((path) => !isOther(path));
+  const texts = new Map([...asBefore].filter(([path]) => !isOther(path)));
+  return { ...(moreTests.length > 0 && { moreTests }), ...(texts.size > 0 && { asBefore: texts }) };
 }
 
 /** Changed Makefiles of the check that do for it what they did: they only have more rules, which it does not need. */

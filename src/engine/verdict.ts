@@ -208,9 +208,7 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
   const paths = classes.needSecondRun;
   if (paths.length === 0) return null;
   const left = await newTestsToLeaveOut(judging);
-  const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, [
-    ...new Set([...paths, ...left]),
-  ]);
+  const tree = await treeWithout(judging, [...paths, ...left]);
   const variant = "protected_at_base";
   const result = await runCheck(command, { ...checks, treeish: tree, tree, variant });
   const ran = uncontradicted(result, work.baseline.onBase);
@@ -226,18 +224,25 @@ async function protectedAtBase(command: string, judging: Judging): Promise<Refus
     feedback:
       `The check passes only with your changes to existing tests or their configuration, or with new files that can change what other tests do (${paths.join(", ")}). ` +
       "With these files as they were before, it fails, so this does not count. Put them back as they were and make " +
-      `the code pass them; new test files are welcome.\n\n${feedbackOf(second, checks)}`,
+      `the code pass them; new test files are welcome.${aboutSources(classes, paths)}\n\n${feedbackOf(second, checks)}`,
   };
+}
+
+function aboutSources({ asBefore }: Classes, paths: readonly string[]): string {
+  const sources = paths.filter((path) => asBefore?.has(path));
+  return sources.length === 0
+    ? ""
+    : ` Of ${sources.join(", ")} only the tests in it count, the rest may change.`;
 }
 
 /** The check without the new tests: those that were there before have to pass by themselves. */
 async function withoutNewTests(command: string, judging: Judging): Promise<Refused | null> {
-  const { workspace, work, checks, classes, verdict } = judging;
+  const { work, checks, classes, verdict } = judging;
   // Done already with protected files as they were; where it may remove tests, there is nothing to count.
   if (classes.needSecondRun.length + classes.allowed.length > 0) return null;
   const left = (await newTestsToLeaveOut(judging)).filter((path) => isCode.test(path));
   if (left.length === 0) return null;
-  const tree = await workspace.repository.treeWithPathsFrom(work.commit, work.base, left);
+  const tree = await treeWithout(judging, left);
   const variant = "protected_at_base";
   const ran = await runCheck(command, { ...checks, treeish: tree, tree, variant });
   const second = await counted(uncontradicted(ran, work.baseline.onBase), countingOf(judging));
@@ -249,15 +254,24 @@ async function withoutNewTests(command: string, judging: Judging): Promise<Refus
   return { layer: "check", feedback: `${feedback}\n\n${feedbackOf(second, checks)}` };
 }
 
+/** The work with these files as they were before; of sources that hold tests, only these tests. */
+async function treeWithout({ workspace, work, classes }: Judging, paths: readonly string[]): Promise<string> {
+  const { asBefore = new Map<string, string>() } = classes;
+  const whole = [...new Set(paths)].filter((path) => !asBefore.has(path));
+  const texts = new Map([...asBefore].filter(([path]) => paths.includes(path)));
+  return workspace.repository.treeWithPathsFrom(work.commit, work.base, whole, texts);
+}
+
 /** A file in which tests may be counted. */
 const isCode = /\.([cm]?[jt]sx?|py|rb|go|rs|java|kts?|php|cs|swift|scala|t)$/;
 
 /** New tests may need what is new or changed beside them: where there were tests before, those alone decide. */
-async function newTestsToLeaveOut({ workspace, work, changes }: Judging): Promise<string[]> {
+async function newTestsToLeaveOut({ workspace, work, changes, classes }: Judging): Promise<string[]> {
   const counts = testCounts(work.baseline.onBase?.output ?? "");
   if (counts === null || counts.passed + counts.failed === 0) return [];
   const { repository, run } = workspace;
-  return newTestsOf({ changes, configured: run.config.validation.protected, repository }, work.commit);
+  const named = { changes, configured: run.config.validation.protected, repository };
+  return [...(await newTestsOf(named, work.commit)), ...(classes.moreTests ?? [])];
 }
 
 /** `validation.new_tests_must_fail_on_base`: the new tests alone make the check fail on the code before. */

@@ -65,8 +65,9 @@ export async function treeWithPathsFrom(
   treeish: string,
   base: string,
   paths: readonly string[],
+  texts: ReadonlyMap<string, string> = new Map(),
 ) {
-  if (paths.length === 0) return treeOf(git, treeish);
+  if (paths.length + texts.size === 0) return treeOf(git, treeish);
   const scratch = await mkdtemp(join(tmpdir(), "loopr-index-"));
   try {
     const variables = { GIT_INDEX_FILE: join(scratch, "index") };
@@ -80,6 +81,17 @@ export async function treeWithPathsFrom(
     });
     if (kept.length > 0)
       await git(["update-index", "-z", "--index-info"], { variables, input: Buffer.concat(kept) });
+    const now = texts.size > 0 ? await entries(git, treeish) : new Map<string, string>();
+    for (const [path, text] of texts) {
+      const blob = line(await git(["hash-object", "-w", "--stdin"], { input: text }));
+      const mode = now.get(path)?.split(" ")[0] ?? "100644";
+      const input = Buffer.concat([
+        Buffer.from(`${mode} blob ${blob}\t`),
+        encodeName(path),
+        Buffer.from([0]),
+      ]);
+      await git(["update-index", "-z", "--index-info"], { variables, input });
+    }
     return line(await git(["write-tree"], { variables }));
   } finally {
     await rm(scratch, { recursive: true, force: true });

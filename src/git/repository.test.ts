@@ -235,6 +235,14 @@ describe("content", () => {
     expect(await repository.read(tree, "tests/t.sh")).toBe("t1");
     expect(await repository.read(tree, "src/b.txt")).toBe("work");
     expect(await repository.treeWithPathsFrom(after, before, [])).toBe(await repository.treeOf(after));
+    fixture.git(root, "update-index", "--chmod=+x", "src/b.txt");
+    const executable = fixture.git(root, "write-tree");
+    const texts = new Map([["src/b.txt", "both\n"]]);
+    const mixed = await repository.treeWithPathsFrom(executable, before, ["tests/t.sh"], texts);
+    expect(await repository.read(mixed, "src/b.txt")).toBe("both\n");
+    expect(await repository.read(mixed, "tests/t.sh")).toBe("t1");
+    expect(fixture.git(root, "ls-tree", mixed, "src/b.txt")).toStartWith("100755");
+    fixture.git(root, "reset", "--quiet");
     expect(fixture.git(root, "status", "--porcelain")).toBe("");
   });
 });

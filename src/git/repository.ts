@@ -97,7 +97,8 @@ export function createRepository(environment: Environment, project: Project, kno
     diffstat: (from, to) => shortstat(objects, from, to),
     files: facts.files,
     read: facts.read,
-    treeWithPathsFrom: (treeish, base, paths) => treeWithPathsFrom(objects, treeish, base, paths),
+    treeWithPathsFrom: (treeish, base, paths, texts) =>
+      treeWithPathsFrom(objects, treeish, base, paths, texts),
 
     commitFiles: (options) => commitFiles(objects, options),
     ignored: async (path, names) => ignoredNames(await worktree(path), names),
