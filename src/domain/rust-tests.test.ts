@@ -116,6 +116,24 @@ describe("tests were changed where", () => {
     expect(of(`#![cfg(any())]\n${lib}`)).toEqual({ what: "changed", content: undefined });
     const inner = `mod a {\n${lib}}\nmod b;\n`;
     expect(of(`#[cfg(any())]\n${inner}`, inner)).toEqual({ what: "changed", content: undefined });
+    expect(
+      of(
+        `#[cfg(windows)]
+mod a {}
+#[cfg(unix)]
+impl X {}
+${inner}`,
+        inner,
+      ).what,
+    ).toBe("same");
+    expect(
+      of(
+        `#[cfg(any())]
+${inner}mod a {}
+`,
+        inner,
+      ),
+    ).toEqual({ what: "changed", content: undefined });
     expect(of(inner.replace("mod b", '#[path = "c.rs"]\nmod b'), inner).what).toBe("changed");
   });
 

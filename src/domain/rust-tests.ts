@@ -36,8 +36,8 @@ interface Parts {
   parts: Map<string, Part>;
   /** Where the bodies end in which parts may stand, by their place. */
   ends: Map<string, number>;
-  /** The conditions under which the file, and what may hold parts, is compiled. */
-  gates: Map<string, string>;
+  /** The conditions under which the file and its modules are compiled: of one name there may be several. */
+  gates: Map<string, Set<string>>;
 }
 
 /** What becomes of the tests in Rust sources that were changed. Those that only moved, to another file too, are as they were. */
@@ -64,7 +64,14 @@ export function rustTestChanges(changes: readonly SourceChange[]): ChangedTests 
     const altered = [...old.parts.values()].filter(
       (part) => (now.parts.get(part.id) ?? part).code !== part.code,
     );
-    const isRegated = [...old.gates].some(([id, gate]) => (now.gates.get(id) ?? gate) !== gate);
+    const isGated = [...old.parts.values()].some(
+      (part) => !part.isGated && now.parts.get(part.id)?.isGated === true,
+    );
+    const hasOtherGates = [...old.gates].some(([id, gates]) => {
+      const kept = now.gates.get(id) ?? gates;
+      return [...gates].some((gate) => !kept.has(gate));
+    });
+    const isRegated = isGated || hasOtherGates;
     if (altered.length + gone.length + fresh.length === 0 && !isRegated) continue;
     const onlyMore = gone.length === 0 && !isRegated && altered.every((part) => hasOnlyMore(old, part, now));
     (onlyMore ? found.added : found.changed).push(path);
@@ -80,15 +87,18 @@ export function declaresTests(content: string, module: string): boolean | null {
   return items.length === 0 ? null : items.some(isForTests);
 }
 
+/** What says whether or from where something is compiled; `no_std` and the like do not. */
+const gateAttribute = /^#!?\[(cfg\(|path\b|cfg_attr\(.*\b(cfg|path)\b)/;
+
 function partsOf(text: string): Parts {
   const source = readRust(text);
   const found: Parts = { source, parts: new Map(), ends: new Map(), gates: new Map() };
   const read = (place: string, body: { from: number; to: number }, isInGate: boolean) => {
     const items = rustItems(source, body.from, body.to);
-    const gate = items.filter(({ head }) => /^#!\[cfg/.test(head)).map(({ head }) => head);
+    const gate = items.filter(({ head }) => gateAttribute.test(head)).map(({ head }) => head);
     const isGated = isInGate || gate.length > 0;
     found.ends.set(place, body.to);
-    found.gates.set(place, gate.join(""));
+    found.gates.set(place, new Set([gate.join("")]));
     const seen = new Map<string, number>();
     for (const item of items) {
       const name = headName(item.head);
@@ -99,8 +109,10 @@ function partsOf(text: string): Parts {
         const code = codeOf(source, item.from, item.to);
         found.parts.set(id, { id, place, isGated, name, code, item });
       } else if (/^(pub |pub\([^)]*\))?(mod|impl|unsafe impl|trait)\b/.test(item.head)) {
-        const own = item.attributes.filter((each) => /^#\[(cfg|cfg_attr|path)\b/.test(each));
-        found.gates.set(`${id} before`, own.join(""));
+        const own = item.attributes.filter((each) => gateAttribute.test(each));
+        const module = `${place}\nabove ${name}`;
+        if (name.startsWith("mod "))
+          found.gates.set(module, (found.gates.get(module) ?? new Set()).add(own.join("")));
         if (item.body !== null) read(id, item.body, isGated || own.length > 0);
       }
     }
