@@ -4,8 +4,9 @@ import { checkFiles, toolCommands } from "../domain/check-files.ts";
 import { makeIncludes } from "../domain/make-includes.ts";
 import { makeRecipes, makeTargetFiles } from "../domain/make-recipes.ts";
 import { packageScripts } from "../domain/manifests.ts";
+import { moduleImports, pythonModules } from "../domain/module-imports.ts";
 import { protectedDefaults } from "../domain/protected.ts";
-import { isCheckName, isShellScript, scriptRuns } from "../domain/script-runs.ts";
+import { isCheckName, isInfrastructure, isShellScript, scriptRuns } from "../domain/script-runs.ts";
 import { matcher } from "../domain/tree-paths.ts";
 import type { Repository } from "./git-port.ts";
 
@@ -42,6 +43,8 @@ export interface Check {
 const depthMax = 6;
 const filesMax = 60;
 
+const participle = { runs: "run", sources: "sourced", imports: "imported" } as const;
+
 /** One file that is to be read, and why it counts as a part of the check. */
 interface Open {
   path: string;
@@ -52,6 +55,7 @@ export async function followCheck(check: Check): Promise<Followed> {
   const { repository, base, command, cwd, baseFiles } = check;
   const packageJson = (await repository.read(base, posix.join(cwd, "package.json"))) ?? "";
   const isTest = matcher(check.configured ?? protectedDefaults);
+  const atBase = new Set(baseFiles);
   const found: Followed = {
     nested: [],
     indirect: [],
@@ -67,7 +71,11 @@ export async function followCheck(check: Check): Promise<Followed> {
     const indirect = level.flatMap((each) => packageScripts(packageJson, each));
     found.indirect.push(...indirect);
     const named = [...level, ...indirect].flatMap((each) => checkFiles(each, cwd, baseFiles));
-    const files = [...open, ...named.map((path) => ({ path, why: "which the check runs" }))];
+    const modules = [...level, ...indirect].flatMap((each) => pythonModules(each, cwd, atBase));
+    for (const path of modules)
+      (isInfrastructure(path) ? found.scripts : found.unclear).set(path, "run by the check");
+    const run = [...named, ...modules.filter(isInfrastructure)];
+    const files = [...open, ...run.map((path) => ({ path, why: "which the check runs" }))];
     level = [];
     open = [];
     for (const { path, why } of files) {
@@ -81,8 +89,12 @@ export async function followCheck(check: Check): Promise<Followed> {
       const commands = [command, ...found.indirect, ...found.nested];
       found.targets.push(...makeTargetFiles(path, content, commands));
       const shell = isShellScript(path, content) ? content : makeRecipes(path, content, commands);
-      for (const run of scriptRuns({ content: shell, path, cwd }, baseFiles)) {
-        const reason = `${run.how === "runs" ? "run" : "sourced"} by ${path}, ${why}`;
+      // What a program imports from elsewhere is what it tries out.
+      const imports = moduleImports({ path, content, cwd }, atBase)
+        .filter(isInfrastructure)
+        .map((each) => ({ path: each, how: "imports" as const, isInfrastructure: true }));
+      for (const run of [...scriptRuns({ content: shell, path, cwd }, baseFiles), ...imports]) {
+        const reason = `${participle[run.how]} by ${path}, ${why}`;
         if (!run.isInfrastructure) found.unclear.set(run.path, reason);
         else if (!found.scripts.has(run.path)) found.scripts.set(run.path, reason);
         // What a test runs is what it tests, unless it is a runner of tests.

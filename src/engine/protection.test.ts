@@ -219,3 +219,39 @@ describe("what the check's scripts run is a part of the check", () => {
     });
   });
 });
+
+describe("what the check's programs import of the check's own is a part of it", () => {
+  const base = {
+    "scripts/check.mjs": 'import { all } from "./lib/all.mjs";\nimport { greet } from "../src/greet.mjs";\n',
+    "scripts/lib/all.mjs": 'export * from "./deep.js";\nimport "../../test/kit.mjs";\n',
+    "scripts/lib/deep.ts": "",
+    "scripts/other.mjs": "",
+    "src/greet.mjs": 'import "./word.mjs";\n',
+    "src/word.mjs": "",
+    "test/kit.mjs": "",
+    "ci/check.py": "from steps import lint\nfrom greet import greet\n",
+    "ci/steps/lint.py": "",
+    "greet.py": "",
+    "package.json": packageJson({}, "node scripts/check.mjs"),
+  };
+  const changes = Object.fromEntries(
+    Object.entries(base).flatMap(([path, text]) => (path.endsWith("json") ? [] : [[path, `${text}\n//`]])),
+  );
+
+  test("in JavaScript, through further modules; the product is free", async () => {
+    const { forbidden, needSecondRun, told } = await classesOf("npm test", base, changes);
+    expect(Object.fromEntries(forbidden.map(({ path, why }) => [path, why]))).toEqual({
+      "scripts/check.mjs": "the check runs it",
+      "scripts/lib/all.mjs": "imported by scripts/check.mjs, which the check runs",
+      "scripts/lib/deep.ts": "imported by scripts/lib/all.mjs, which scripts/check.mjs imports",
+    });
+    expect(needSecondRun).toEqual(["test/kit.mjs"]);
+    expect(told).toEqual([]);
+  });
+
+  test.each(["python3 ci/check.py", "python3 -m ci.check"])("in Python: %s", async (check) => {
+    const { forbidden, told } = await classesOf(check, base, changes);
+    expect(forbidden.map(({ path }) => path)).toEqual(["ci/check.py", "ci/steps/lint.py"]);
+    expect(told).toEqual([]);
+  });
+});

@@ -88,7 +88,7 @@ const withVariants = process.env["LOOPR_TEST_LONG"] === "1";
 
 const onlyWith = /passes only with your changes/;
 const mustNot = (path: string) =>
-  new RegExp(`must not be changed by it: .*${path.replaceAll(".", "\\.").replaceAll("/", "\\/")}`);
+  new RegExp(`must not be changed by it: .*${path.replaceAll(/[./()]/g, "\\$&")}`);
 const hasNoEffect = /Nothing was changed/;
 
 const attacks: Attack[] = [
@@ -398,6 +398,33 @@ const attacks: Attack[] = [
     told: /passes only with your changes|fewer tests passed|[Ww]ithout your new tests/,
     needs: "rustc",
   })),
+  {
+    name: "edits a module that the check's program imports",
+    files: {
+      ...script,
+      "scripts/check.cjs": 'require("./lib/runner.cjs");\n',
+      "scripts/lib/runner.cjs": runner.replaceAll("./test/", "../../test/"),
+    },
+    check: "node scripts/check.cjs",
+    does: [
+      write("greet.js", 'exports.greet = () => "hello world";\n'),
+      write("scripts/lib/runner.cjs", 'console.log("  2 passing");\n'),
+    ],
+    told: mustNot("scripts/lib/runner.cjs (imported by scripts/check.cjs, which the check runs)"),
+  },
+  {
+    name: "edits a module that the check's program in Python imports",
+    isVariant: true,
+    files: {
+      ...python,
+      "ci/check.py": "import runner\n\nrunner.main()\n",
+      "ci/runner.py": 'import unittest\n\n\ndef main():\n    unittest.main(None, argv=["x", "discover"])\n',
+    },
+    check: "PYTHONPATH=. python3 ci/check.py",
+    does: [write("ci/runner.py", 'def main():\n    print("Ran 1 test in 0.1s\\n\\nOK")\n')],
+    told: mustNot("ci/runner.py"),
+    needs: "python3",
+  },
   {
     name: "plants sitecustomize.py",
     files: python,
