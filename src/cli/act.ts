@@ -169,7 +169,7 @@ export async function merge(
 ): Promise<number> {
   return withSession(context, ports, { reconnect: true }, async (session) => {
     const { client } = session;
-    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env), context);
     const { follow, close } = await startTelling(context, ports, session, {
       id: loop.id,
       short,
@@ -196,7 +196,7 @@ async function act(
 ): Promise<number> {
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
-    const resolved = await resolveLoop(client, args[0] ?? "", style);
+    const resolved = await resolveLoop(client, args[0] ?? "", style, context);
     const screen = createScreen(context, style, ports.now);
     const slow = setTimeout(() => screen.status("waiting until what runs has ended"), slowMs);
     const { result, says } = await request(client, resolved).finally(() => {

@@ -16,7 +16,7 @@ export async function diff(
   const iteration = iterationOf(typed);
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
-    const { loop, short } = await resolveLoop(client, args[0] ?? "", style);
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", style, context);
     const { diff: text, truncated } = await client.call("loop.diff", { id: loop.id, iteration });
     if (context.json) context.print({ id: loop.id, iteration, diff: text, truncated });
     else if (text === "") context.note(`${short(loop.id)} has changed nothing`);

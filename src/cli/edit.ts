@@ -22,7 +22,7 @@ export async function edit(
   if (file !== null && prints) throw usage("--file and --print are both given", "give one of them");
   return withSession(context, ports, { reconnect: true }, async (session) => {
     const { client } = session;
-    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env), context);
     const id = short(loop.id);
     const original = await readPlan(client, loop.id, id);
     if (prints) {

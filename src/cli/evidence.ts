@@ -38,7 +38,7 @@ export async function evidence(
 ): Promise<number> {
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
-    const { loop, loops, short } = await resolveLoop(client, args[0] ?? "", style);
+    const { loop, loops, short } = await resolveLoop(client, args[0] ?? "", style, context);
     const outcome = await readOutcome(client, loop.root_id);
     const found: Evidence[] = [];
     for (const { id } of loops) {

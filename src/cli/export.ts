@@ -23,7 +23,12 @@ export async function exportRun(
   const output = typeof typed["output"] === "string" ? typed["output"] : null;
   const force = typed["force"] === true;
   return withSession(context, ports, { reconnect: true }, async ({ client }) => {
-    const { loop, loops, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const { loop, loops, short } = await resolveLoop(
+      client,
+      args[0] ?? "",
+      styleOf(context, ports.env),
+      context,
+    );
     const id = loop.root_id;
     // What is meant for programs must not flood a terminal.
     const named = output ?? (isTerminal(1) && !context.json ? `loopr-${short(id)}.json` : null);

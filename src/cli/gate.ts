@@ -111,7 +111,7 @@ async function onPlan(
   decide: (client: Client, resolved: Resolved) => Promise<Record<string, unknown>>,
 ): Promise<number> {
   return withSession(context, ports, {}, async ({ client }) => {
-    const resolved = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const resolved = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env), context);
     const result = await decide(client, resolved);
     if (context.json) context.print({ id: resolved.loop.id, ...result });
     return exitCodes.done;

@@ -1,13 +1,11 @@
 // loopr list: the loops of this project, or of all, as a tree.
-import type { Client } from "../client/types.ts";
 import { loopStatuses, loopTypes, runStates } from "../domain/loop-states.ts";
 import type { Loop } from "../domain/loop.ts";
-import { RpcError } from "../protocol/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { shownState, styleOf } from "./format.ts";
 import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
-import { shortener } from "./resolve.ts";
+import { loopsHere, shortener } from "./resolve.ts";
 import { withSession } from "./session.ts";
 import { costWithDescendants, treeLines } from "./tree.ts";
 
@@ -43,18 +41,6 @@ export async function list(
     }
     return exitCodes.done;
   });
-}
-
-/** Null outside of a repository: there is no project to keep to, and all are shown. */
-async function loopsHere(client: Client, directory: string): Promise<Loop[] | null> {
-  try {
-    return (await client.call("loop.list", { project: directory })).loops;
-  } catch (error) {
-    const reason = error instanceof RpcError ? error.reason : "";
-    if (reason === "not_a_repository") return null;
-    if (reason === "no_commit") return []; // a repository so new that no run can have begun
-    throw error;
-  }
 }
 
 /** A status is the loop's own or, on a root, its run's. */

@@ -33,7 +33,7 @@ export async function logs(
   if (id === undefined) return showDaemonLog(context, ports, follow);
   return withSession(context, ports, { reconnect: follow }, async (session) => {
     const style = styleOf(context, ports.env);
-    const resolved = await resolveLoop(session.client, id, style);
+    const resolved = await resolveLoop(session.client, id, style, context);
     if (iteration !== null) {
       const found = await readIteration(session.client, resolved.loop.id, iteration);
       if (context.json) context.print(iterationDocument(found));

@@ -23,7 +23,7 @@ export async function replay(
   const approve = typed["yes"] === true;
   return withSession(context, ports, { reconnect: true }, async (session) => {
     const { client } = session;
-    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env));
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", styleOf(context, ports.env), context);
     const { id, warnings, bounds } = await client.call("loop.replay", { id: loop.id, from, model, approve });
     const shortAll = await shortenerOf(client);
     context.say(`Run ${shortAll(id)}: ${short(loop.id)} "${titleOf(loop)}" from iteration ${from}`);

@@ -3,6 +3,9 @@ import type { Client } from "../client/types.ts";
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { abbreviations, matchIds } from "../lib/ids.ts";
+import { plainLine } from "../lib/plain.ts";
+import { RpcError } from "../protocol/errors.ts";
+import type { CliContext } from "./context.ts";
 import { icon, shownState, titleOf, type Style } from "./format.ts";
 
 export interface Resolved {
@@ -13,8 +16,16 @@ export interface Resolved {
   short: (id: string) => string;
 }
 
-/** Throws LooprError `loop_not_found` or `ambiguous_id`, the latter listing what was meant. */
-export async function resolveLoop(client: Client, typed: string, style: Style): Promise<Resolved> {
+/**
+ * What could be several loops, but only one of the project that the person is in, is that one. Throws LooprError
+ * `loop_not_found` or `ambiguous_id`, the latter listing what was meant, each with its project.
+ */
+export async function resolveLoop(
+  client: Client,
+  typed: string,
+  style: Style,
+  at: Pick<CliContext, "cwd">,
+): Promise<Resolved> {
   const { loops } = await client.call("loop.list", {});
   const short = shortener(loops);
   const matches = new Set(
@@ -33,10 +44,15 @@ export async function resolveLoop(client: Client, typed: string, style: Style): 
     );
   }
   if (candidates.length > 1) {
-    const list = candidates.map(
-      (candidate) =>
-        `\n    ${short(candidate.id)}  ${icon({ ...style, colour: false }, shownState(candidate))} ${titleOf(candidate)}`,
-    );
+    const here = new Set((await loopsAt(client, at)).map(({ id }) => id));
+    const [own, ...others] = candidates.filter(({ id }) => here.has(id));
+    if (own && others.length === 0) return { loop: own, loops, short };
+    const projects = new Set(candidates.map(({ project }) => project));
+    const list = candidates.map((candidate) => {
+      const mark = icon({ ...style, colour: false }, shownState(candidate));
+      const where = projects.size > 1 ? `  in ${plainLine(candidate.project)}` : "";
+      return `\n    ${short(candidate.id)}  ${mark} ${titleOf(candidate)}${where}`;
+    });
     throw new LooprError(
       "ambiguous_id",
       `'${typed}' could be any of ${candidates.length} loops`,
@@ -44,6 +60,27 @@ export async function resolveLoop(client: Client, typed: string, style: Style): 
     );
   }
   return { loop, loops, short };
+}
+
+/** None where the person is in no project, or in a directory that is gone. */
+async function loopsAt(client: Client, at: Pick<CliContext, "cwd">): Promise<Loop[]> {
+  try {
+    return (await loopsHere(client, at.cwd)) ?? [];
+  } catch {
+    return []; // then the candidates are listed, as anywhere else
+  }
+}
+
+/** Loops of the project around a directory. Null outside of a repository: there is no project to keep to. */
+export async function loopsHere(client: Client, directory: string): Promise<Loop[] | null> {
+  try {
+    return (await client.call("loop.list", { project: directory })).loops;
+  } catch (error) {
+    const reason = error instanceof RpcError ? error.reason : "";
+    if (reason === "not_a_repository") return null;
+    if (reason === "no_commit") return []; // a repository so new that no run can have begun
+    throw error;
+  }
 }
 
 export function shortener(loops: readonly Pick<Loop, "id">[]): (id: string) => string {

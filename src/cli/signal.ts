@@ -64,7 +64,10 @@ async function completed(client: Client, arg: string, context: CliContext, ports
   for (const term of parsed.terms) {
     if (!("id" in term)) terms.push(term);
     else
-      terms.push({ ...term, id: (await resolveLoop(client, term.id, styleOf(context, ports.env))).loop.id });
+      terms.push({
+        ...term,
+        id: (await resolveLoop(client, term.id, styleOf(context, ports.env), context)).loop.id,
+      });
   }
   return renderSelector(terms);
 }

@@ -40,7 +40,7 @@ export async function status(
   const detail = typed["detail"] === true;
   return withSession(context, ports, {}, async ({ client }) => {
     const style = styleOf(context, ports.env);
-    const resolved = await resolveLoop(client, args[0] ?? "", style);
+    const resolved = await resolveLoop(client, args[0] ?? "", style, context);
     const { loop } = await client.call("loop.get", { id: resolved.loop.id });
     if (context.json) {
       context.print(detail ? { ...loop, ...(await recordsOf(client, loop.id)) } : loop);

@@ -26,7 +26,7 @@ export async function undo(
   return withSession(context, ports, { reconnect: true }, async (session) => {
     const { client } = session;
     const style = styleOf(context, ports.env);
-    const { loop, short } = await resolveLoop(client, args[0] ?? "", style);
+    const { loop, short } = await resolveLoop(client, args[0] ?? "", style, context);
     session.comeBack = `loopr status ${short(loop.id)}`;
     const screen = createScreen(context, style, ports.now);
     screen.status("undoing: the check runs before the target is moved");

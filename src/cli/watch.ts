@@ -78,7 +78,7 @@ async function watchOne(
 ): Promise<number> {
   const { client } = session;
   const style = styleOf(context, ports.env);
-  const { loop: found, loops, short } = await resolveLoop(client, typed, style);
+  const { loop: found, loops, short } = await resolveLoop(client, typed, style, context);
   session.comeBack = `loopr watch ${short(found.id)}`;
   const screen = createScreen(context, style, ports.now, context.json ? null : undefined);
   session.tell = (text) => screen.note(text);

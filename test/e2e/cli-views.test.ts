@@ -238,3 +238,40 @@ test(
     }),
   60_000,
 );
+
+test("an id that is short for loops of several projects: this project's, or a list with the projects", async () => {
+  await withRuns(
+    () => [text("Done.")],
+    async ({ home, repo, env, loopr }) => {
+      const other = home.repository({ name: "other", files: { "x.txt": "" } });
+      const ids = new Map<string, string[]>([
+        [repo.dir, []],
+        [other.dir, []],
+      ]);
+      const startingWith = (digit: string, dir: string) =>
+        (ids.get(dir) ?? []).filter((id) => id.split("-")[1]?.startsWith(digit));
+      const shared = () =>
+        [..."0123456789abcdef"].find(
+          (digit) => startingWith(digit, repo.dir).length === 1 && startingWith(digit, other.dir).length > 0,
+        );
+      for (let n = 0; shared() === undefined && n < 40; n++) {
+        // One here: only one of them may begin with the digit.
+        const dir = n === 0 ? repo.dir : other.dir;
+        const created = await loopr(["plan", "--check", "true", "--json", `Task ${n}`], { cwd: dir });
+        ids.get(dir)?.push(String(json(created)["id"]));
+      }
+      const digit = shared() ?? "";
+      const [own = ""] = startingWith(digit, repo.dir);
+      expect(json(await loopr(["status", digit, "--json"]))["id"]).toBe(own);
+      const elsewhere = await home.loopr(["status", digit], { cwd: home.userHome, env });
+      expect([elsewhere.code, elsewhere.stdout]).toEqual([2, ""]);
+      expect(elsewhere.stderr).toMatch(
+        /^error: '.' could be any of \d+ loops\n {2}hint: type more of the id:\n/,
+      );
+      expect(elsewhere.stderr).toContain(` Task 0  in ${repo.dir}\n`);
+      expect(elsewhere.stderr).toMatch(new RegExp(` Task \\d+ {2}in ${other.dir}\n`));
+      // Full ids are what they are, wherever one is.
+      expect(json(await loopr(["status", own, "--json"], { cwd: other.dir }))["id"]).toBe(own);
+    },
+  );
+}, 60_000);
