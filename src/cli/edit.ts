@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { exitCodes, type CliContext } from "./context.ts";
 import { editPlan, invalidPlan, readPlan, storePlan, type PlanText } from "./edit-plan.ts";
+import { editorOnTerminal } from "./editor.ts";
 import { styleOf, titleOf } from "./format.ts";
 import { parsePlanFile } from "./plan-file.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
@@ -54,12 +55,14 @@ async function inEditor(
   original: PlanText,
   id: string,
 ): Promise<number | null> {
-  if (!context.interactive || context.json) {
+  const hint = `loopr edit ${id} --print > plan.yml, change it, then loopr edit ${id} --file plan.yml (or - for stdin)`;
+  if (context.json) throw usage("--json needs --file", hint);
+  const needy = context.interactive ? null : editorOnTerminal(ports.env);
+  if (needy !== null)
     throw usage(
-      context.json ? "--json needs --file" : "there is no terminal for an editor",
-      `loopr edit ${id} --print > plan.yml, change it, then loopr edit ${id} --file plan.yml (or - for stdin)`,
+      `the editor \`${needy}\` needs a terminal, and there is none`,
+      `${hint}; or set EDITOR to a program that needs no terminal`,
     );
-  }
   return editPlan(session.client, original, id, (file) => session.undisturbed(() => ports.edit(file)));
 }
 

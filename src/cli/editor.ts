@@ -1,5 +1,6 @@
 // The person's editor on a file, as git opens it.
 import { spawn } from "node:child_process";
+import { basename } from "node:path";
 import { LooprError } from "../lib/errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -10,6 +11,20 @@ const notRunnable = new Set([126, 127]);
 function editorOf(env: Environment): string {
   const visual = env["TERM"] === "dumb" ? undefined : env["VISUAL"];
   return visual?.trim() || env["EDITOR"]?.trim() || "vi";
+}
+
+/** Editors that draw on a terminal: without one they hang, or write their screens into a file. */
+const onTerminals = new Set(
+  "vi vim nvim view vimdiff ex nano rnano pico micro hx helix kak joe jmacs jstar ne mcedit mg jed zile emacs emacsclient ed".split(
+    " ",
+  ),
+);
+
+/** The editor, where it needs a terminal to be used; null for any other, such as a script. */
+export function editorOnTerminal(env: Environment): string | null {
+  const editor = editorOf(env);
+  const [program = ""] = editor.split(/\s+/);
+  return onTerminals.has(basename(program.replaceAll(/["']/g, ""))) ? editor : null;
 }
 
 /**

@@ -159,7 +159,12 @@ describe("loopr edit", () => {
         const id = await atGate(bed);
         const alone = await loopr(["edit", id]);
         expect(alone.code).toBe(2);
+        expect(alone.stderr).toStartWith("error: the editor `vi` needs a terminal, and there is none\n");
         expect(alone.stderr).toContain("--print > plan.yml");
+        for (const EDITOR of ["/usr/bin/vim -n", "nano"])
+          expect((await loopr(["edit", id], { env: { EDITOR } })).stderr).toContain(
+            `\`${EDITOR}\` needs a terminal`,
+          );
         const bad = await loopr(["edit", id, "--file", "-"], { input: "title: t\nsummary: s\nspecs: []\n" });
         expect(bad.code).toBe(2);
         expect(bad.stderr).toContain("line 3: specs: ");
@@ -170,6 +175,14 @@ describe("loopr edit", () => {
         expect(await loopr(["edit", id, "--file", "nowhere.yml"])).toMatchObject({ code: 2 });
         const good = await loopr(["edit", id, "--file", "-", "--json"], { input: JSON.stringify(plan) });
         expect(json(good)).toMatchObject({ edited: false, version: 1 }); // the same plan is no new version
+        // An editor that needs none, such as a script, is used; where it fails that is said.
+        const script = editor(bed, "my-editor", `sed -i 's/Two letters/Both letters/' "$1"`);
+        const edited = await loopr(["edit", id], { env: { EDITOR: script } });
+        expect(edited).toMatchObject({ code: 0, stderr: "" });
+        expect(edited.stdout).toContain("Stored version 2 of the plan");
+        const failed = await loopr(["edit", id], { env: { EDITOR: "exit 3;" } });
+        expect(failed.code).toBe(1);
+        expect(failed.stderr).toContain("ended with exit code 3");
 
         expect((await loopr(["approve", id, "--level", "third=spec"])).stderr).toContain(
           "the specs: first, second",
