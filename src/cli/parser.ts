@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { LooprError } from "../lib/errors.ts";
 import { writeOut } from "../lib/stdio.ts";
 import { build, version } from "../lib/version.ts";
-import { createContext, exitCodes, reportError } from "./context.ts";
+import { createContext, exitCodes, reportError, type CliContext } from "./context.ts";
 import { everywhere, isLeaf, type Action, type CommandWords, type Leaf } from "./grammar.ts";
 import { knownWords, perform } from "./program.ts";
 import { usage } from "./usage.ts";
@@ -103,15 +103,38 @@ function needsCommand(group: CommandWords): (error: CommanderError) => never {
   };
 }
 
-/** `loopr help daemon start`: of the command that the words name. */
-export const help: Action = (context, words) => {
+/** `loopr help daemon start`: of the command that the words name; `loopr help configuration`: of a topic. */
+export const help: Action = async (context, words) => {
   const nothing = { runDaemon: () => Promise.resolve() };
   const program = createProgram(knownWords(nothing), context.json, () => Promise.resolve());
-  const named = words.reduce((at, word) => {
+  let at: Command = program;
+  for (const word of words) {
     const found = at.commands.find((command) => command.name() === word);
-    if (found) return found;
-    throw new LooprError("usage", `there is no command '${words.join(" ")}'`, helpHint);
-  }, program);
-  named.outputHelp();
-  return Promise.resolve(exitCodes.done);
+    if (!found) return topic(context, words);
+    at = found;
+  }
+  at.outputHelp();
+  if (at === program && !context.json)
+    context.say(`\nTopics of loopr help: ${(await topicNames()).join(", ")}`);
+  return exitCodes.done;
 };
+
+async function topicNames(): Promise<string[]> {
+  return Object.keys((await import("./help-topics.ts")).helpTopics);
+}
+
+async function topic(context: CliContext, words: readonly string[]): Promise<number> {
+  const { helpTopics } = await import("./help-topics.ts");
+  const name = words.join(" ");
+  const text = Object.hasOwn(helpTopics, name) ? helpTopics[name] : undefined;
+  if (text === undefined) {
+    throw new LooprError(
+      "usage",
+      `there is no command '${name}', and no topic`,
+      `${helpHint}; topics: ${Object.keys(helpTopics).join(", ")}`,
+    );
+  }
+  if (context.json) context.print({ help: text.trimEnd() });
+  else context.say(text.trimEnd());
+  return exitCodes.done;
+}

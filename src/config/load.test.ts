@@ -149,7 +149,7 @@ describe("what a file may not hold", () => {
   ][] = [
     ["unknown key", "limits:\n  turn: 5\n", 2, "unknown key limits.turn", "did you mean limits.turns?"],
     ["right word, wrong place", "check:\n  timeout: 5\n", 1, "unknown key check"],
-    ["unknown key without a near one", "banana: 1\n", 1, "unknown key banana", "docs/configuration.md"],
+    ["unknown key without a near one", "banana: 1\n", 1, "unknown key banana", "loopr help configuration"],
     ["dotted key", "limits.turns: 5\n", 1, 'unknown key "limits.turns"', "nested"],
     [
       "wrong type",

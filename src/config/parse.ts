@@ -95,7 +95,7 @@ class Reader {
     const key = configKeys.get(name);
     if (!key) {
       const near = nearestKey(name);
-      const known = "docs/configuration.md lists the keys";
+      const known = "loopr help configuration lists the keys";
       this.report(offset, `unknown key ${name}`, near ? `did you mean ${near}? (${known})` : known);
       return;
     }
@@ -154,7 +154,7 @@ function asError(path: string, problems: readonly Problem[]): LooprError {
   return new LooprError(
     "config_invalid",
     listed.join("\n"),
-    hint ?? "correct that line; docs/configuration.md lists the keys",
+    hint ?? "correct that line; loopr help configuration lists the keys",
   );
 }
 

@@ -35,7 +35,7 @@ export function promptNamed(
     throw new LooprError(
       "config_invalid",
       problems.map(({ line, message }) => `${path}:${line}: ${message}`).join("\n"),
-      "docs/loop-types.md describes templates; `loopr prompts export` writes the built-in ones",
+      "loopr help loop-types describes templates; `loopr prompts export` writes the built-in ones",
     );
   }
   const builtIn = loopTypes.find((known) => known === name);

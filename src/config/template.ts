@@ -16,7 +16,7 @@ export function projectTemplate(detected: Detected | null): string {
       : `worktree:
   # Run in each fresh worktree, to install what the check needs. Network: sandbox.net in your own file.
   setup: ${JSON.stringify(detected.setup)}`;
-  return `# How Loopr works in this repository. All keys: docs/configuration.md of Loopr.
+  return `# How Loopr works in this repository. All keys: loopr help configuration.
 # What makes commands run counts after \`loopr trust\` only, and again after each change of this file.
 
 validation:

@@ -56,7 +56,7 @@ export interface TypeFile {
 
 const fileNameEnd = ".yml";
 const filesMax = 100;
-const docs = "docs/loop-types.md lists the keys";
+const docs = "loopr help loop-types lists the keys";
 
 /** The types of a directory, by name; empty where there is none. Throws `config_invalid`. */
 export function readTypeFiles(directory: string, level: TypeFile["level"]): TypeFile[] {

@@ -115,6 +115,6 @@ function invalid(source: string, reason: string): LooprError {
   return new LooprError(
     "config_invalid",
     `The model script ${source} is not right: ${reason.trim()}`,
-    "Correct the file; docs/scripted-model.md describes its format.",
+    "Correct the file; loopr help scripted-model describes its format.",
   );
 }

@@ -106,7 +106,7 @@ test.each([
   const failure = failureOf(() => loadScript(write(content, name)));
   expect(failure.code).toBe("config_invalid");
   expect(failure.message).toMatch(message);
-  expect(failure.hint).toContain("docs/scripted-model.md");
+  expect(failure.hint).toContain("loopr help scripted-model");
 });
 
 test("a script that is not there is named", () => {

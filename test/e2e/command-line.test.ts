@@ -38,7 +38,47 @@ test(
       }
       const unknown = await home.loopr(["help", "nonsense"]);
       expect(unknown).toMatchObject({ code: 2, stdout: "" });
-      expect(unknown.stderr).toStartWith("error: there is no command 'nonsense'\n");
+      expect(unknown.stderr).toStartWith("error: there is no command 'nonsense', and no topic\n");
+      expect(unknown.stderr).toContain("topics: configuration, loop-types, scripted-model\n");
+    }),
+  deadlineMs,
+);
+
+test(
+  "help on topics is what the pages say, for whoever has the executable alone",
+  () =>
+    withHome(async (home) => {
+      for (const [topic, title, parts] of [
+        [
+          "configuration",
+          "CONFIGURATION",
+          ["\nvalidation.command\n    default: null\n", "\nLOOPR_HOME\n    the home"],
+        ],
+        [
+          "loop-types",
+          "TYPES OF LOOPS",
+          ["\nextends\n    the type that it is made from", "\n    extends: code\n"],
+        ],
+        [
+          "scripted-model",
+          "THE SCRIPTED MODEL",
+          ["\ndelay_ms\n    how long", "\n    entries:\n      - loop: plan\n"],
+        ],
+      ] as const) {
+        const said = await home.ok(["help", topic]);
+        expect(said).toStartWith(title);
+        for (const part of parts) expect(said).toContain(part);
+        // No prose of Markdown: tables, links, headings. Lines fit a terminal, but for code as it is written.
+        const prose = said.split("\n").filter((line) => !line.startsWith("    "));
+        expect(prose.filter((line) => /^\||\]\(|^#|\*\*|`|docs\//.test(line) || line.length > 100)).toEqual(
+          [],
+        );
+        expect(JSON.parse(await home.ok(["help", topic, "--json"]))).toEqual({ help: said.trimEnd() });
+      }
+      expect(await home.ok(["help"])).toContain(
+        "Topics of loopr help: configuration, loop-types, scripted-model\n",
+      );
+      expect(existsSync(home.dir)).toBe(false);
     }),
   deadlineMs,
 );

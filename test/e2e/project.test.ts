@@ -228,7 +228,7 @@ describe("a wrong configuration", () => {
       const told = await run(home, repository.dir);
       expect(told.code).toBe(2);
       expect(told.stderr).toBe(
-        `error: ${userFile(home)}:2: unknown key limits.turn\n  hint: did you mean limits.turns? (docs/configuration.md lists the keys)\n`,
+        `error: ${userFile(home)}:2: unknown key limits.turn\n  hint: did you mean limits.turns? (loopr help configuration lists the keys)\n`,
       );
     }));
 

@@ -1,7 +1,8 @@
 // The reference pages say what the schemas say.
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import ts from "typescript";
 import { pages } from "../../scripts/docs.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -23,4 +24,24 @@ test("README and ARCHITECTURE name only files and scripts that exist", async () 
       expect(() => readFileSync(join(root, link))).not.toThrow(/ENOENT/);
     }
   }
+});
+
+test("no text of the program names a page of docs/: who has the executable alone has none of them", () => {
+  const named: string[] = [];
+  for (const name of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;
+    const source = ts.createSourceFile(
+      name,
+      readFileSync(join(root, "src", name), "utf8"),
+      ts.ScriptTarget.Latest,
+    );
+    const visit = (node: ts.Node): void => {
+      const isText =
+        ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node);
+      if (isText && /\bdocs\//.test(node.text)) named.push(`${name}: ${node.text}`);
+      ts.forEachChild(node, visit);
+    };
+    visit(source);
+  }
+  expect(named).toEqual([]);
 });

@@ -68,7 +68,9 @@ export const actingCommands: Registrations = {
     ),
   help: ({ program, does }) =>
     does(
-      program.command("help [command...]").description("show what a command takes"),
+      program
+        .command("help [command...]")
+        .description("show what a command takes, or a topic: configuration, loop-types, scripted-model"),
       async () => (await import("../parser.ts")).help,
     ),
   undo: ({ program, does }) =>
