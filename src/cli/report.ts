@@ -8,7 +8,7 @@ import { age, head, icon, indent, money, paint, shortCommit, styleOf, type Style
 import { count } from "./narrate.ts";
 import { usage } from "./usage.ts";
 import { createPorts, type CliPorts } from "./ports.ts";
-import { shortener } from "./resolve.ts";
+import { shortener, withShortIds } from "./resolve.ts";
 import { withSession } from "./session.ts";
 
 const reasonLinesMax = 3;
@@ -28,6 +28,8 @@ export async function report(
     }
     const { loops } = await client.call("loop.list", {});
     const view = { style: styleOf(context, ports.env), short: shortener(loops), nowMs: ports.now() };
+    for (const warning of found.warnings ?? [])
+      context.note(`warning: ${withShortIds(plainLine(warning), view.short)}`);
     for (const line of reportLines(found, view)) context.say(line);
     return exitCodes.done;
   });

@@ -19,8 +19,9 @@ export const ReportedRun = z.object({
   /** Tests that it changed, allowed by a plan which nobody has read; absent: none. */
   unread: z.optional(z.array(z.string())),
   failure: z.nullable(Failure),
+  /** When it came to its end, where it has ended and that is on record; else its last change. */
   updated_at: z.number(),
-  /** In the time that is reported on. */
+  /** In the time that is reported on, to the turn of a model; a report's warnings say where it is not exact. */
   cost_usd: z.number(),
 });
 export type ReportedRun = z.infer<typeof ReportedRun>;
@@ -39,6 +40,8 @@ export const Report = z.object({
   cost_usd: z.number(),
   /** The one thing to do next; null: nothing. */
   next: z.nullable(z.object({ id: z.string(), command: z.string(), why: z.string() })),
+  /** What the report could not take into account, as sentences; absent: nothing. */
+  warnings: z.optional(z.array(z.string())),
 });
 export type Report = z.infer<typeof Report>;
 
