@@ -46,6 +46,32 @@ describe("a Makefile that only has more rules does for the check what it did", (
     expect(adds("all:\n\ttrue", "all:\n\ttrue\n\nclean:\n\ttrue")).toBe(true);
   });
 
+  test("as in projects", () => {
+    const before = `BINARY = app
+VERSION := $(shell git describe --tags)
+FLAGS ?= -X main.version=$(VERSION)
+SOURCES = $(wildcard *.go)
+ifeq ($(OS),Windows_NT)
+  BINARY := app.exe
+endif
+
+.PHONY: all build test help
+all: build test
+
+build: $(BINARY)
+$(BINARY): $(SOURCES) go.mod
+\tgo build -ldflags "$(FLAGS)" -o $@ .
+
+test: ## Runs them
+\tgo test ./... && printf '%s' ok
+
+help:
+\t@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":"}; {printf "%-20s %s", $$1, $$2}'
+`;
+    expect(appended("\n.PHONY: clean\nclean: ## Removes it\n\trm -f $(BINARY)\n", before)).toBe(true);
+    expect(appended("\nclean: test\n", before.replace("test help", "test help clean"))).toBe(false);
+  });
+
   test("beside names that are told when make runs, where these cannot make up the new one", () => {
     const before = `${makefile}OBJS := $(patsubst %.c,build/%.o,$(wildcard *.c))\nlib: $(OBJS)\n\tar $(OBJS)\n`;
     expect(appended("clean:\n\trm\n", before)).toBe(true);
@@ -133,6 +159,13 @@ describe("it counts as changed where it", () => {
     ["its name is put together", "A = un\nB = it\nready: $(A)$(B)\n", "unit"],
     ["its name is put together of files", "ready: $(addprefix run-,$(wildcard *))\n", "run-docs"],
     ["its name comes from a program", "L := $(shell cat l)\nready: $(L)\n", "clean"],
+    [
+      "its name comes from a program by way of variables",
+      "A := $(B)\nB := $(shell cat l)\nready: $(A)\n",
+      "clean",
+    ],
+    ["a variable's name is told by another one", "A_B := $(shell cat l)\nready: $($(X)_B)\n", "clean"],
+    ["what is asked for comes from a program", "A != cat l\nready:\n\t$(MAKE) $(A)\n", "clean"],
     ["a second expansion tells", ".SECONDEXPANSION:\nready: $$(X)\n", "clean"],
     ["recipes begin otherwise", ".RECIPEPREFIX = >\n", "clean"],
     ["what it includes is unknown", "include $(X)\n", "clean"],

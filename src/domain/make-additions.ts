@@ -140,11 +140,11 @@ function knownNames(
   const lines = read.flatMap((text) => text.split("\n")).filter((line) => !line.startsWith("\t"));
   const patterns = lines.flatMap((line) => line.match(/[^\s:=,()|;&]*%[^\s:=,()|;&]*/g) ?? []).map(patternOf);
   const goals = all.filter((text) => computedGoal.test(text));
-  const ofPieces =
-    goals.length > 0 || lines.some((line) => !conditional.test(line.trim()) && computed.test(line));
+  const told = lines.filter((line) => !conditional.test(line.trim()) && computed.test(line));
+  const ofPieces = goals.length + told.length > 0;
   const isHidden =
     goals.some((text) => readsRules.test(text)) ||
-    (ofPieces && read.some((text) => fromElsewhere.test(text)));
+    (goals.length > 0 ? lines : valuesOf(told, lines)).some((line) => fromElsewhere.test(line));
   const pieces = new Set(ofPieces ? [...words].flatMap((word) => word.split(/[^A-Za-z0-9]+/)) : []);
   return (name) =>
     isHidden ||
@@ -153,6 +153,21 @@ function knownNames(
     words.has(name) ||
     patterns.some((pattern) => pattern.test(name)) ||
     isMadeOf(name.replace(/[-_]/g, ""), pieces);
+}
+
+const setting = /^\s*(?:(?:export|override|private)\s+)*([\w.-]+)\s*(?:[:+?!]*)=(.*)$/;
+
+/** Lines of a Makefile, and those that set the variables which they name, or whose values do. */
+function valuesOf(told: readonly string[], lines: readonly string[]): readonly string[] {
+  // The name of a variable may be told by another one.
+  if (lines.some((line) => /\$[({][^(){}\s]*\$/.test(line))) return [...told, ...lines];
+  const found = new Set(told);
+  for (const line of found)
+    for (const other of lines) {
+      const name = setting.exec(other)?.[1];
+      if (name !== undefined && line.split(/[^\w.-]+/).includes(name)) found.add(other);
+    }
+  return [...found];
 }
 
 function patternOf(word: string): RegExp {
