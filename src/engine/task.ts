@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Failure, Loop } from "../domain/loop.ts";
 import { firstSentence } from "../domain/first-sentence.ts";
+import type { Run } from "../domain/run.ts";
 import { LooprError } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import { boundedModel } from "./bounded-model.ts";
@@ -248,19 +249,21 @@ function endOf(error: LooprError): TaskEnd {
   return { kind: "fail", failure };
 }
 
+interface CleanedUp extends Pick<Workspace, "repository" | "workDir" | "checkDir"> {
+  run: Pick<Run, "author">;
+}
+
 /**
  * Removes an ended loop's worktree and validation checkout. What is uncommitted is kept under a ref first;
  * commits are under the loop's own ref.
  */
-export async function cleanUp(loop: Loop, workspace: Workspace): Promise<void> {
+export async function cleanUp(loop: Pick<Loop, "id" | "iteration">, workspace: CleanedUp): Promise<void> {
   const { repository, run } = workspace;
   const path = workspace.workDir(loop.id);
-  if (await repository.isWorktree(path)) {
-    if (await repository.isDirty(path)) {
-      await repository.saveInterrupted(path, interruptedRef(loop.id, loop.iteration), run.author);
-    }
-    await repository.removeWorktree(path);
-  }
+  if ((await repository.isWorktree(path)) && (await repository.isDirty(path)))
+    await repository.saveInterrupted(path, interruptedRef(loop.id, loop.iteration), run.author);
+  // Also where nothing of it is left but its registration: a crash came between the two.
+  await repository.removeWorktree(path);
   await repository.removeWorktree(workspace.checkDir(loop.id));
   await rm(dirname(path), { recursive: true, force: true });
 }
