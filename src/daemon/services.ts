@@ -17,6 +17,7 @@ import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
 import { tickMs } from "./debug.ts";
 import { GitSecrets } from "./git-secrets.ts";
+import { IdleCollection } from "./idle-collection.ts";
 import { secretPlaces } from "./secret-places.ts";
 import { Keyring } from "./keyring.ts";
 import { Notifier } from "./notifier.ts";
@@ -65,6 +66,7 @@ export function createServices(options: ServiceOptions): Services {
   });
   const counted = countingJobs(jobs);
   const limiter = new CallLimiter(config.concurrency.model_calls);
+  const collection = new IdleCollection();
   const listeners = new Set<(event: EphemeralEvent) => void>();
   const models = new Map<string, Model>();
   const account = ownAccount();
@@ -96,6 +98,7 @@ export function createServices(options: ServiceOptions): Services {
     redact: (run, text) => gitSecrets.redact(run, keyring.redact(text)),
     openSecret: (run, text) => Math.max(keyring.openSecret(text), gitSecrets.openSecret(run, text)),
     emit: (event, data) => {
+      collection.touch();
       for (const listener of listeners) listener({ event, data });
     },
     modelOf: async (run, signal) => {
@@ -127,6 +130,7 @@ export function createServices(options: ServiceOptions): Services {
     engine.ledger.all().filter((loop) => loop.parent_id === null),
   );
   store.onEvents((events) => {
+    collection.touch();
     notifier.heard(events);
   });
 
@@ -206,6 +210,7 @@ export function createServices(options: ServiceOptions): Services {
       await engine.stop();
       await jobs.stop();
       notifier.stop();
+      collection.end();
       store.close();
     },
   };
