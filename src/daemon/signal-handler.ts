@@ -1,7 +1,8 @@
 // loop.signal: one signal to every loop that some selectors mean.
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
-import { parseSelector, type Term } from "../domain/selector.ts";
+import { loopTypes } from "../domain/loop-states.ts";
+import { noSuchType, parseSelector, type Term } from "../domain/selector.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Git } from "../engine/git-port.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -27,7 +28,9 @@ export async function signalLoops(
     throw new RpcError(rpcCodes.invalidParams, "Invalid 'may_change' parameter: it goes with resume alone", {
       parameter: "may_change",
     });
-  const named = signals.named(params.selectors.map(termsOf), within);
+  const selectors = params.selectors.map(termsOf);
+  requireTypes(selectors.flat(), ledger.all().filter(within), ledger);
+  const named = signals.named(selectors, within);
   const ids = named.map(({ id }) => id);
   const loops = await signals.send(params.signal, ids, {
     feedback: params.feedback ?? null,
@@ -43,6 +46,25 @@ function termsOf(selector: string): Term[] {
   const parsed = parseSelector(selector);
   if (parsed.kind === "selector") return parsed.terms;
   throw new RpcError(rpcCodes.invalidParams, parsed.message, { reason: "bad_selector", hint: parsed.hint });
+}
+
+/** A type that no run knows is a mistake, and not a selector that happens to mean nothing. */
+function requireTypes(
+  terms: readonly Term[],
+  loops: readonly Loop[],
+  ledger: Needs["engine"]["ledger"],
+): void {
+  const asked = terms.flatMap((term) => (term.by === "type" ? [term.type] : []));
+  if (asked.length === 0) return;
+  const known = new Set<string>(loopTypes);
+  for (const { id, root_id, type_name } of loops) {
+    if (type_name !== undefined) known.add(type_name);
+    if (id === root_id) for (const name of Object.keys(ledger.run(id).types ?? {})) known.add(name);
+  }
+  const unknown = asked.find((type) => !known.has(type));
+  if (unknown === undefined) return;
+  const { message, hint } = noSuchType(unknown, known);
+  throw new RpcError(rpcCodes.invalidParams, message, { reason: "bad_selector", hint });
 }
 
 /** Null outside of a repository: there is no project to keep to. */

@@ -1,11 +1,13 @@
 // Selectors: which loops a signal is for. One term, or several joined by commas that all have to hold:
 // `descendants:<id>`, `children:<id>`, `type:<t>`, `status:<s>`, or an id alone. Pure.
-import type { Loop, LoopStatus, LoopType } from "./loop.ts";
+import type { Loop, LoopStatus } from "./loop.ts";
 import { loopStatuses, loopTypes } from "./loop-states.ts";
+import { isTypeName } from "./run-options.ts";
 
 export type Term =
   | { by: "id" | "descendants" | "children"; id: string }
-  | { by: "type"; type: LoopType }
+  /** A built-in type means its variants, too; which others there are is known where the loops are. */
+  | { by: "type"; type: string }
   | { by: "status"; status: LoopStatus };
 
 export type Parsed =
@@ -33,9 +35,7 @@ function parseTerm(part: string): Term | { message: string; hint: string } {
     case "children":
       return { by: key, id: value };
     case "type": {
-      const type = loopTypes.find((known) => known === value);
-      if (type) return { by: "type", type };
-      return { message: `there is no loop type "${value}"`, hint: `the types are ${loopTypes.join(", ")}` };
+      return isTypeName(value) ? { by: "type", type: value } : noSuchType(value, loopTypes);
     }
     case "status": {
       const status = loopStatuses.find((known) => known === value.replaceAll("-", "_"));
@@ -45,6 +45,11 @@ function parseTerm(part: string): Term | { message: string; hint: string } {
     default:
       return { message: `"${key}:" is no selector`, hint: `give ${forms}` };
   }
+}
+
+/** What is wrong with a selector that names a type which is none of these. */
+export function noSuchType(type: string, known: Iterable<string>): { message: string; hint: string } {
+  return { message: `there is no loop type "${type}"`, hint: `the types are ${[...known].join(", ")}` };
 }
 
 /** The text of a selector that was parsed; its ids may have been completed meanwhile. */
@@ -72,7 +77,7 @@ function holds(term: Term, loop: Loop): boolean {
     case "descendants":
       return loop.id.startsWith(`${term.id}-`);
     case "type":
-      return loop.loop_type === term.type;
+      return loop.loop_type === term.type || loop.type_name === term.type;
     case "status":
       return loop.status === term.status;
   }

@@ -85,6 +85,64 @@ describe("pause, resume and cancel", () => {
   });
 });
 
+test("by type, of the project's own, too: that type's loops alone, and the built-in type means its variants", async () => {
+  let open = false;
+  const handler: Handler = async (request) => {
+    const specs = [
+      { ...spec("a"), type: "refactor" },
+      spec("b"),
+      { ...spec("c", ["a", "b"]), type: "refactor" },
+    ];
+    if (request.tools.includes("create_plan")) return request.turn === 0 ? [planOf(specs)] : [text("Done.")];
+    if (request.turn > 0) return [text("Done.")];
+    if (!open) await new Promise<void>(() => undefined);
+    return [loud(letterOf(request))];
+  };
+  await withRuns(
+    handler,
+    async (bed) => {
+      const { home, repo, env, loopr } = bed;
+      const auto = ["run", "--check", "sh test.sh", "Louder", "--yes", "--json"];
+      const client = home.start(auto, { cwd: repo.dir, env });
+      await until(async () => (await statuses(bed)).join() === "complete,running,running,pending", 20_000);
+      const id = (await listed(bed))[0]?.id ?? "";
+      const told = async (...args: string[]) => json(await loopr([...args, "--json"]))["loops"];
+
+      const unknown = await loopr(["pause", "type:refactors"]);
+      expect(unknown.code).toBe(2);
+      expect(unknown.stderr).toMatch(
+        /^error: there is no loop type "refactors"\n {2}hint: the types are .*refactor\n/,
+      );
+      expect(await statuses(bed)).toEqual(["complete", "running", "running", "pending"]);
+
+      expect(await told("pause", "type:refactor")).toEqual([
+        { id: `${id}-001`, status: "paused" },
+        { id: `${id}-003`, status: "paused" },
+      ]);
+      expect(await statuses(bed)).toEqual(["complete", "paused", "running", "paused"]);
+      expect(
+        await told("cancel", "type:refactor,status:paused", `children:${"f".repeat(4)}`),
+      ).toBeUndefined();
+      expect(await told("pause", "type:code")).toEqual([{ id: `${id}-002`, status: "paused" }]);
+      expect((await client.wait()).code).toBe(6);
+
+      // Over a restart, too: the run has kept its types.
+      signal(home.daemonPid() ?? 0, "SIGKILL");
+      open = true;
+      expect(await told("resume", "type:refactor,status:paused")).toMatchObject([
+        { id: `${id}-001` },
+        { id: `${id}-003` },
+      ]);
+      await until(async () => (await statuses(bed))[1] === "complete", 20_000);
+      expect(await statuses(bed)).toEqual(["complete", "complete", "paused", "pending"]);
+      expect(await told("cancel", "type:refactor")).toMatchObject([{ id: `${id}-003`, status: "cancelled" }]);
+      expect((await statuses(bed))[2]).toBe("paused");
+      await loopr(["cancel", id]);
+    },
+    { files: { ...files, ".loopr/loops/refactor.yml": "extends: code\ndescription: changes structure\n" } },
+  );
+}, 60_000);
+
 test("a signal to a loop that waits is told of at once", async () => {
   const handler: Handler = (request) => (request.turn === 0 ? [planOf([spec("a")])] : [text("Done.")]);
   await withRuns(
@@ -160,12 +218,15 @@ test("a plan that is iterated after its approval: what followed is taken back an
 
 test("one code loop invalidated: it runs again, and what was integrated after it is integrated anew", async () => {
   let again = false;
+  const held = Promise.withResolvers<void>();
   const handler: Handler = async (request) => {
     if (request.tools.includes("create_plan"))
       return request.turn === 0 ? [planOf([spec("a"), spec("b", ["a"]), spec("c", ["b"])])] : [text("Done.")];
     if (request.turn > 0) return [text("Done.")];
     const letter = letterOf(request);
     if (letter === "c" && !again) await new Promise<void>(() => undefined);
+    // Until c has been resumed: a run of which nothing else is at work would be paused with it.
+    if (letter === "a" && again) await held.promise;
     return [loud(letter, letter === "a" && again ? "AGAIN" : undefined)];
   };
   await withRuns(
@@ -182,6 +243,7 @@ test("one code loop invalidated: it runs again, and what was integrated after it
       // The one that waits for the model knows nothing of it.
       expect(await loopr(["pause", `${id}-003`])).toMatchObject({ code: 0 });
       expect(await loopr(["resume", `${id}-003`])).toMatchObject({ code: 0 });
+      held.resolve();
       expect((await client.wait()).code).toBe(0);
       expect(repo.read("a.txt")).toBe("AGAIN\n");
       expect(repo.git("log", "--format=%s", `${base}..main`).split("\n").toSorted()).toEqual(["a", "b", "c"]);
