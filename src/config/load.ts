@@ -84,6 +84,7 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
     loading.variable(variable, name, value);
   }
   for (const [name, value] of optionValues(from)) loading.option(name, value);
+  loading.tellIdle();
   const { origins, warnings, leftOut } = loading;
   return { config: Config.parse(loading.config), origins, warnings, leftOut };
 }
@@ -168,6 +169,23 @@ class Loading {
     }
     setValue(this.config, name, value);
     this.origins.set(name, { level: "option", file: null, line: null });
+  }
+
+  /** Keys that are taken, and that nothing uses yet. */
+  tellIdle(): void {
+    const origin = this.origins.get("concurrency.lanes.net");
+    if (origin?.file == null) return;
+    const { file, line } = { file: origin.file, line: origin.line ?? 1 };
+    const why =
+      "there are no tools with network; checks and set-ups take the lane heavy, with network or without";
+    this.warnings.push(`${file}:${line}: concurrency.lanes.net has no effect yet: ${why}`);
+    this.leftOut.push({
+      name: "concurrency.lanes.net",
+      value: this.config.concurrency.lanes.net,
+      file,
+      line,
+      why,
+    });
   }
 
   /** Without what the daemon reads from the user's own file alone: that is told, and does not count. */

@@ -362,4 +362,21 @@ describe("config show", () => {
       }),
     limitMs,
   );
+
+  test(
+    "concurrency.lanes.net, which no job can use yet, is said to have no effect",
+    () =>
+      withHome(async (home) => {
+        const own = join(home.userHome, ".config", "loopr", "loopr.yml");
+        configure(home, "concurrency:\n  lanes:\n    net: 2\n");
+        const set = await home.loopr(["config", "show", "--json"]);
+        expect(json(set)["warnings"]).toEqual([
+          containing(`${own}:3: concurrency.lanes.net has no effect yet`),
+        ]);
+        expect((await home.loopr(["config", "show"])).stderr).toContain("there are no tools with network");
+        configure(home, "concurrency: { lanes: { heavy: 2 } }\n");
+        expect(json(await home.loopr(["config", "show", "--json"]))["warnings"]).toEqual([]);
+      }),
+    limitMs,
+  );
 });
