@@ -6,10 +6,12 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import * as z from "zod/mini";
 import { mayUseUnixSockets, type Config } from "../domain/config.ts";
 import type { CheckResult } from "../domain/evidence.ts";
+import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { idleTargets, onlyMakes } from "../domain/make-idle.ts";
 import { executedNoTest } from "../domain/zero-tests.ts";
-import { redactFile } from "./journal.ts";
+import { redactFile, type Journal } from "./journal.ts";
+import type { Parts } from "./parts.ts";
 import type { JobOutcome, Jobs } from "./ports.ts";
 import type { Repository } from "./git-port.ts";
 import { offerCopies, warnOfLeaks } from "./worktree-copy.ts";
@@ -36,6 +38,28 @@ export interface CheckOptions {
   logPath: string;
   /** The checkout is made, and the command runs. */
   onRunning?: () => void;
+}
+
+/** For a check of the run as a whole, in the checkout of its root; its output goes to `log` in the journal's directory. */
+export function runOptions(
+  { jobs }: Pick<Parts, "jobs">,
+  root: Loop,
+  workspace: Workspace,
+  journal: Journal,
+  { log, ...on }: Pick<CheckOptions, "treeish" | "tree" | "variant" | "signal"> & { log: string },
+): CheckOptions {
+  return {
+    ...on,
+    workspace,
+    jobs,
+    loopId: root.id,
+    iteration: root.iteration,
+    checkDir: workspace.checkDir(root.id),
+    onOutput: (text) => {
+      journal.output("check", text);
+    },
+    logPath: join(journal.directory, log),
+  };
 }
 
 /**

@@ -4,7 +4,7 @@
 import type { Loop } from "../domain/loop.ts";
 import { LooprError } from "../lib/errors.ts";
 import { renderArtifact } from "./artifacts.ts";
-import { runCheck } from "./check.ts";
+import { runCheck, runOptions } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import { trailers } from "./commit-message.ts";
 import type { Parts } from "./parts.ts";
@@ -126,24 +126,12 @@ async function check(
   if (command === null) return null;
   parts.ledger.update(root.id, { progress: "committing the plan: running the check with it" });
   using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
-  const logPath = `${journal.directory}/artifacts.log`;
-  const result = await runCheck(command, {
-    workspace,
-    jobs: parts.jobs,
-    loopId: root.id,
-    iteration: root.iteration,
-    checkDir: workspace.checkDir(root.id),
-    treeish: made.commit,
-    tree: made.tree,
-    variant: "candidate",
-    signal,
-    onOutput: (text) => {
-      journal.output("check", text);
-    },
-    logPath,
-  });
+  const { commit: treeish, tree } = made;
+  const on = { treeish, tree, variant: "candidate", signal, log: "artifacts.log" } as const;
+  const options = runOptions(parts, root, workspace, journal, on);
+  const result = await runCheck(command, options);
   // A commit that is thrown away is no evidence for or against the work.
-  if (!result.passed) return `with it the check \`${command}\` fails; ${logPath} has its output`;
+  if (!result.passed) return `with it the check \`${command}\` fails; ${options.logPath} has its output`;
   parts.ledger.record({
     evidence: [
       {

@@ -2,7 +2,7 @@
 import type { CheckResult, Evidence } from "../domain/evidence.ts";
 import type { Loop } from "../domain/loop.ts";
 import { commandsOf } from "../domain/run-commands.ts";
-import { runCheck } from "./check.ts";
+import { runCheck, runOptions } from "./check.ts";
 import { loopsOfMessage, messageOfSeveral } from "./commit-message.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
@@ -172,21 +172,8 @@ async function checked(
 ): Promise<CheckResult[]> {
   const checks: CheckResult[] = [];
   for (const command of commands) {
-    const result = await runCheck(command, {
-      workspace,
-      jobs: parts.jobs,
-      loopId: root.id,
-      iteration: root.iteration,
-      checkDir: workspace.checkDir(root.id),
-      treeish: commit,
-      tree,
-      variant: "candidate",
-      signal,
-      onOutput: (text) => {
-        journal.output("check", text);
-      },
-      logPath: `${journal.directory}/final.log`,
-    });
+    const on = { treeish: commit, tree, variant: "candidate", signal, log: "final.log" } as const;
+    const result = await runCheck(command, runOptions(parts, root, workspace, journal, on));
     checks.push(result);
     if (!result.passed) break;
   }

@@ -7,7 +7,7 @@ import type { Run, Undo } from "../domain/run.ts";
 import { commandsOf, contributorsOf } from "../domain/run-commands.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
-import { runCheck } from "./check.ts";
+import { runCheck, runOptions } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import type { Parts } from "./parts.ts";
 import { requireRoot } from "./refusals.ts";
@@ -155,21 +155,8 @@ async function checkUndo(
   using journal = openJournal(parts, workspace, { loopId: root.id, iteration: 0 });
   const checks: CheckResult[] = [];
   const check = async (command: string, treeish: string, variant: "candidate" | "baseline") => {
-    const result = await runCheck(command, {
-      workspace,
-      jobs: parts.jobs,
-      loopId: root.id,
-      iteration: root.iteration,
-      checkDir: workspace.checkDir(root.id),
-      treeish,
-      tree: await repository.treeOf(treeish),
-      variant,
-      signal,
-      onOutput: (text) => {
-        journal.output("check", text);
-      },
-      logPath: `${journal.directory}/undo.log`,
-    });
+    const on = { treeish, tree: await repository.treeOf(treeish), variant, signal, log: "undo.log" };
+    const result = await runCheck(command, runOptions(parts, root, workspace, journal, on));
     checks.push(result);
     return result;
   };

@@ -1,5 +1,6 @@
 // What only the adapter over HTTP does: the request, retries, what breaks, keys.
 import { expect, test } from "bun:test";
+import * as z from "zod/mini";
 import type { ContentBlock } from "../engine/ports.ts";
 import { LooprError } from "../lib/errors.ts";
 import { hang, rateLimited, status, text, thinking, tool, turn } from "../../test/support/model-server.ts";
@@ -33,11 +34,13 @@ test("asks for what the turn says, with the key, as a stream", async () => {
   expect(server().refused).toEqual([]);
 });
 
+const Block = z.object({ type: z.string(), text: z.optional(z.string()), content: z.optional(z.string()) });
+
 const marked = (value: unknown): string[] => {
   const found: string[] = [];
   JSON.stringify(value, (name, inner: unknown) => {
     if (typeof inner === "object" && inner !== null && "cache_control" in inner) {
-      const block = inner as unknown as { type: string; text?: string; content?: string };
+      const block = Block.parse(inner);
       found.push(block.text ?? block.content ?? `${name} ${block.type}`);
     }
     return inner;
