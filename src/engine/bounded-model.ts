@@ -49,7 +49,10 @@ function account(parts: Parts, id: string, { usage, cost_usd }: TurnResult): voi
       cost_usd: loop.cost_usd + cost_usd,
       context: { ...loop.context, running_ms: parts.spending.runningMs(id) },
     },
-    { run: { cost_usd: ledger.run(loop.root_id).cost_usd + cost_usd } },
+    {
+      run: { cost_usd: ledger.run(loop.root_id).cost_usd + cost_usd },
+      change: { synced: "soon" },
+    },
   );
 }
 

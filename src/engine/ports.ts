@@ -30,8 +30,11 @@ export interface Change {
   events?: { event: string; loop_id: string; root_id: string; data: unknown }[];
   /** Loops to delete with everything that hangs on them. */
   deletes?: string[];
-  /** False: nothing is lost where a power cut takes it with it, as it is only on its way to what is stored next. */
-  synced?: boolean;
+  /**
+   * False: nothing is lost where a power cut takes it with it, as it is only on its way to what is stored next.
+   * `soon`: it is on the disk a moment later, and nobody waits for that. No crash of the daemon takes either.
+   */
+  synced?: boolean | "soon";
 }
 
 export interface LoopFilter {

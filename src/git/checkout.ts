@@ -7,7 +7,7 @@ import {
   clearTheWay,
   directoriesOf,
   join as joinBytes,
-  lstatOrNull,
+  lstatNow,
   realDirectories,
   removeTree,
 } from "./files.ts";
@@ -63,7 +63,7 @@ export async function nestedRepositories(path: string, entries: readonly IndexEn
       joinBytes(Buffer.from(path), Buffer.from(directory, "latin1")),
       Buffer.from(".git"),
     );
-    if (await lstatOrNull(candidate)) found.push(candidate);
+    if (lstatNow(candidate)) found.push(candidate);
   }
   return found;
 }

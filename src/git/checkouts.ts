@@ -7,7 +7,7 @@ import type { Project } from "../domain/run.ts";
 import { askConfiguration } from "./configuration.ts";
 import { neutralDrivers } from "./drivers.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
-import { lstatOrNull } from "./files.ts";
+import { lstatOf } from "./files.ts";
 import { decodeName, splitNames, splitNul } from "./names.ts";
 import { persistently, serialized } from "./serialize.ts";
 import { registrationOf } from "./worktrees.ts";
@@ -50,7 +50,7 @@ export async function checkouts(
     const listed = record.get("worktree") ?? "";
     const path = isMain ? await mainCheckout(environment, project) : listed;
     const gitDir = isMain ? project.common_dir : await registrationOf(project.common_dir, listed);
-    if (path === null || gitDir === null || !(await lstatOrNull(path))) continue;
+    if (path === null || gitDir === null || !(await lstatOf(path))) continue;
     found.push({ path, gitDir, branch: record.get("branch") ?? null });
   }
   return found;
@@ -102,7 +102,7 @@ export async function gitInCheckout(environment: Environment, checkout: Checkout
 
 /** Name of the operation (merge, rebase, …) that a checkout is in the middle of; null: none. */
 export async function operationIn(checkout: Checkout): Promise<string | null> {
-  for (const [file, name] of operations) if (await lstatOrNull(join(checkout.gitDir, file))) return name;
+  for (const [file, name] of operations) if (await lstatOf(join(checkout.gitDir, file))) return name;
   return null;
 }
 

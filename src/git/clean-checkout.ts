@@ -1,8 +1,8 @@
 // The checkout that checks run in: exactly what a tree says, whatever an earlier check did to it.
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LooprError } from "../lib/errors.ts";
+import { LooprError, systemCode } from "../lib/errors.ts";
+import { readRegular } from "../lib/regular-file.ts";
 import { together } from "../lib/together.ts";
 import { moveHead, newIndex } from "./checkout.ts";
 import { longTimeoutMs } from "./exec.ts";
@@ -42,7 +42,7 @@ export async function checkoutClean(
   if (!isDone) await fromNothing(opening, wanted);
   const { gitDir } = opening.placed;
   const digest = indexDigest(gitDir);
-  const head = await headIn(gitDir);
+  const head = headIn(gitDir);
   if (digest === null || head === null) return null;
   return { tree: wanted.tree, indexDigest: digest, head };
 }
@@ -57,7 +57,7 @@ async function changedOnly(
   before: Settled & { listing: Listing },
 ): Promise<boolean> {
   const { gitDir, path } = opening.placed;
-  if (indexDigest(gitDir) !== before.indexDigest || (await headIn(gitDir)) !== before.head) return false;
+  if (indexDigest(gitDir) !== before.indexDigest || headIn(gitDir) !== before.head) return false;
   // How unchanged files are written out may have changed with them.
   const changes = differenceOf(before.listing, wanted.listing);
   if (changes.some(({ name }) => name.endsWith(".gitattributes"))) return false;
@@ -112,7 +112,12 @@ function namesOf(listing: Listing): Set<string> {
 }
 
 /** Null where HEAD is anything but a commit's id. */
-async function headIn(gitDir: string): Promise<string | null> {
-  const text = await readFile(join(gitDir, "HEAD"), "latin1").catch(() => "");
-  return /^[0-9a-f]{40,64}\n$/.test(text) ? text : null;
+function headIn(gitDir: string): string | null {
+  try {
+    const text = readRegular(join(gitDir, "HEAD")).toString("latin1");
+    return /^[0-9a-f]{40,64}\n$/.test(text) ? text : null;
+  } catch (error) {
+    if (systemCode(error) === "") throw error;
+    return null;
+  }
 }

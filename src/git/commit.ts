@@ -6,7 +6,7 @@ import { LooprError, systemCode } from "../lib/errors.ts";
 import { together } from "../lib/together.ts";
 import { honestIndex, nestedRepositories } from "./checkout.ts";
 import { line, longTimeoutMs, type RunGit } from "./exec.ts";
-import { clearTheWayTo, lstatOrNull } from "./files.ts";
+import { clearTheWayTo, lstatNow } from "./files.ts";
 import { readIndexFile, submoduleMode, type IndexEntry } from "./index-file.ts";
 import { leadsOutside } from "./links.ts";
 import { differenceOf, rawChanges, textOf, type Listing } from "./listing.ts";
@@ -203,7 +203,7 @@ async function examine(at: Worktree, { tree, listing }: Made, options: Committin
     if (status === "deleted") continue;
     if (mode === submoduleMode)
       refuse(`${showName(name)} would be committed as a submodule`, "remove its .git");
-    const stat = await lstatOrNull(pathOf(at.path, name));
+    const stat = lstatNow(pathOf(at.path, name));
     sizes.push({ name, bytes: stat?.size ?? 0, added: status === "added" });
     const isLink = mode === linkMode;
     if (isLink && (await leadsOutside(at.path, name)) && !(await isAsAt(at, base, name, tree)))

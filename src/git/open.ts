@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import type { Project } from "../domain/run.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { gitAt, line, type Environment, type RunGit } from "./exec.ts";
-import { lstatOrNull } from "./files.ts";
+import { lstatOf } from "./files.ts";
 import { repositoryGone } from "./gone.ts";
 import { resolve } from "./refs.ts";
 import type { Remembered } from "./remembered.ts";
@@ -107,11 +107,8 @@ export function noRepository(directory: string, cause?: unknown): LooprError {
  */
 export async function hasRepositoryAbove(directory: string): Promise<boolean> {
   for (let at = await realpath(directory); ; at = dirname(at)) {
-    const [checkout, bare] = await Promise.all([
-      lstatOrNull(join(at, ".git")),
-      lstatOrNull(join(at, "objects")),
-    ]);
-    if (checkout !== null || (bare !== null && (await lstatOrNull(join(at, "HEAD"))) !== null)) return true;
+    const [checkout, bare] = await Promise.all([lstatOf(join(at, ".git")), lstatOf(join(at, "objects"))]);
+    if (checkout !== null || (bare !== null && (await lstatOf(join(at, "HEAD"))) !== null)) return true;
     if (at === dirname(at)) return false;
   }
 }

@@ -5,7 +5,7 @@ import { chmod, readFile } from "node:fs/promises";
 import { systemCode } from "../lib/errors.ts";
 import type { IndexEntry } from "./index-file.ts";
 import { longTimeoutMs, type RunGit } from "./exec.ts";
-import { directoriesOf, lstatOrNull, realDirectories } from "./files.ts";
+import { directoriesOf, lstatNow, realDirectories } from "./files.ts";
 import { changedByStat } from "./changed-files.ts";
 import { objectId } from "./loose.ts";
 import { decodeName, joinNames, pathOf, splitNames } from "./names.ts";
@@ -92,7 +92,7 @@ export async function look(
 ): Promise<void> {
   const file = pathOf(path, name);
   try {
-    const stat = await lstatOrNull(file);
+    const stat = lstatNow(file);
     if (stat?.isFile() || stat?.isSymbolicLink()) {
       // Git stores no permissions but the executable bit, so that making the file readable changes nothing.
       if (stat.isFile() && (stat.mode & 0o400) === 0) await chmod(file, (stat.mode & 0o777) | 0o400);

@@ -15,7 +15,7 @@ import {
 } from "./checkouts.ts";
 import { changes } from "./diff.ts";
 import { longTimeoutMs, type Environment, type RunGit } from "./exec.ts";
-import { lstatOrNull } from "./files.ts";
+import { lstatOf } from "./files.ts";
 import { joinNames, pathOf, showName, splitNames } from "./names.ts";
 import { isAncestor, resolve, updateRef } from "./refs.ts";
 
@@ -98,7 +98,7 @@ async function mergeInto(
 /** Another git at work in the person's checkout is waited for; its lock is never removed. */
 async function waitForLock(checkout: Checkout): Promise<void> {
   const deadline = Date.now() + lockWaitMs;
-  while (Date.now() < deadline && (await lstatOrNull(join(checkout.gitDir, "index.lock"))))
+  while (Date.now() < deadline && (await lstatOf(join(checkout.gitDir, "index.lock"))))
     await wait(lockPollMs);
 }
 
@@ -110,7 +110,7 @@ async function checkoutBlocked(
 ): Promise<TargetBlocked | null> {
   const operation = await operationIn(checkout);
   if (operation) return inProgress(checkout, operation, branch, commit);
-  if (await lstatOrNull(join(checkout.gitDir, "index.lock"))) return locked(checkout, commit);
+  if (await lstatOf(join(checkout.gitDir, "index.lock"))) return locked(checkout, commit);
   const inside = await gitInCheckout(at.environment, checkout);
   const changed = await trackedChanges(inside, checkout.gitDir);
   return changed.length > 0 ? dirty(checkout, changed, commit) : null;
@@ -151,7 +151,7 @@ async function untrackedInTheWay(
     const parts = change.path.split("/");
     for (let depth = 1; depth <= parts.length; depth++) {
       const name = parts.slice(0, depth).join("/");
-      const found = await lstatOrNull(pathOf(checkout.path, name));
+      const found = await lstatOf(pathOf(checkout.path, name));
       if (found && (depth === parts.length || !found.isDirectory())) inTheWay.push(name);
     }
   }

@@ -1,7 +1,8 @@
 // Loopr's worktrees: made, found, mended and removed. Which git directory belongs to a worktree is known from
 // the repository's registration (`worktrees/<id>/gitdir`), which jobs cannot write; what the worktree's own
 // .git file says is never asked, and put right where it differs.
-import { mkdir, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve as resolvePath } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { LooprError } from "../lib/errors.ts";
@@ -12,7 +13,7 @@ import { neutralDrivers } from "./drivers.ts";
 import { writesPlainObjects } from "./loose.ts";
 import { gitAt, type Environment, type RunGit } from "./exec.ts";
 import { resetWorktree } from "./checkout.ts";
-import { lstatOrNull, removeTree } from "./files.ts";
+import { lstatNow, removeTree } from "./files.ts";
 import { isMissing, repositoryGone, worktreeGone } from "./gone.ts";
 import { remembered } from "./remembered.ts";
 
@@ -44,8 +45,8 @@ export interface Surroundings {
 /** See `Repository.ensureWorktree`. Checks of the file system alone where nothing is broken. */
 export async function ensureWorktree(at: Surroundings, asked: string, commit: string): Promise<void> {
   await mkdir(dirname(asked), { recursive: true });
-  const path = await canonical(asked);
-  const directory = await lstatOrNull(path);
+  const path = canonical(asked);
+  const directory = lstatNow(path);
   if (directory && !directory.isDirectory()) await removeTree(path);
   const gitDir = await registrationOf(at.commonDir, path);
   if (gitDir && (await resolveHead(at, gitDir, path)) === null) await removeTree(gitDir);
@@ -80,7 +81,7 @@ async function adopt(at: Surroundings, path: string, commit: string): Promise<vo
 /** Puts right the .git file, and completes a checkout that a crash cut off. */
 async function finish(at: Surroundings, path: string, gitDir: string): Promise<void> {
   await restoreGitFile(path, gitDir);
-  if (await lstatOrNull(join(gitDir, "index"))) return;
+  if (lstatNow(join(gitDir, "index"))) return;
   await resetWorktree(await openWorktree(at, path), "HEAD");
 }
 
@@ -96,8 +97,8 @@ async function resolveHead(at: Surroundings, gitDir: string, path: string): Prom
 
 /** See `Repository.isWorktree`. */
 export async function isWorktree(at: Surroundings, asked: string): Promise<boolean> {
-  const path = await canonical(asked);
-  const directory = await lstatOrNull(path);
+  const path = canonical(asked);
+  const directory = lstatNow(path);
   const gitDir = directory?.isDirectory() ? await registrationOf(at.commonDir, path) : null;
   return gitDir !== null && (await resolveHead(at, gitDir, path)) !== null;
 }
@@ -116,9 +117,9 @@ export async function openWorktree(at: Surroundings, asked: string): Promise<Wor
 
 /** As `openWorktree` does, for callers that have something to do beside. */
 export async function findWorktree(at: Surroundings, asked: string): Promise<Opening> {
-  const path = await canonical(asked);
+  const path = canonical(asked);
   const gitDir = await registrationOf(at.commonDir, path);
-  const directory = await lstatOrNull(path);
+  const directory = lstatNow(path);
   if (!gitDir || !directory?.isDirectory()) throw worktreeGone(asked, at.commonDir);
   await restoreGitFile(path, gitDir);
   for (const name of ["index.lock", "HEAD.lock"]) await removeStaleLock(join(gitDir, name));
@@ -171,7 +172,7 @@ function textOf(file: string): string {
 async function restoreGitFile(path: string, gitDir: string): Promise<void> {
   const file = join(path, ".git");
   const expected = `gitdir: ${gitDir}\n`;
-  const found = await lstatOrNull(file);
+  const found = lstatNow(file);
   if (found?.isFile() && found.nlink === 1 && textOf(file) === expected) return;
   await removeTree(file);
   await writeFile(file, expected, { flag: "wx" });
@@ -180,21 +181,25 @@ async function restoreGitFile(path: string, gitDir: string): Promise<void> {
 /** Waits for another git of ours to end; a lock that stays is a crashed one's. Only in our own worktrees. */
 async function removeStaleLock(lock: string): Promise<void> {
   const deadline = Date.now() + lockWaitMs;
-  while (await lstatOrNull(lock)) {
+  while (lstatNow(lock)) {
     if (Date.now() >= deadline) return rm(lock, { force: true });
     await wait(lockPollMs);
   }
 }
 
 /** The path with its directory's links resolved, as git registers it. */
-async function canonical(path: string): Promise<string> {
+function canonical(path: string): string {
   const parent = dirname(resolvePath(path));
-  return join(await realpath(parent).catch(() => parent), basename(path));
+  try {
+    return join(realpathSync(parent), basename(path));
+  } catch {
+    return join(parent, basename(path));
+  }
 }
 
 /** Removes directory, then registration: a crash in between leaves what the next call removes. */
 export async function removeWorktree(at: Surroundings, asked: string): Promise<void> {
-  const path = await canonical(asked);
+  const path = canonical(asked);
   // A repository that is gone has taken its registrations with it.
   const gitDir = (await isMissing(at.commonDir)) ? null : await registrationOf(at.commonDir, path);
   await removeTree(path);

@@ -11,6 +11,7 @@ import type { LooprError } from "../lib/errors.ts";
 import { openDatabase } from "./database.ts";
 import { EventPublisher, eventsAfter, lastSeq } from "./events.ts";
 import { storeFailure } from "./failure.ts";
+import { LogSync } from "./log-sync.ts";
 import { decode, decodeJson, decodeReadable, type Row } from "./records.ts";
 import { cachedStatements, transaction } from "./statements.ts";
 import { writeChange } from "./write.ts";
@@ -43,6 +44,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   const eventsMax = options.eventsMax ?? eventsMaxDefault;
   const onProblem = options.onProblem ?? ((problem) => process.emitWarning(problem));
   const publisher = new EventPublisher(onProblem);
+  const logSync = new LogSync(`${path}-wal`, (error) => onProblem(storeFailure(error, path)));
 
   const guarded = <T>(work: () => T): T => {
     try {
@@ -57,7 +59,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     commit: (change) => {
       const write = () => writeChange(query, change, clock.now(), eventsMax);
       killPoint();
-      const events = guarded(() => transaction(db, query, write, change.synced ?? true));
+      const { synced = true } = change;
+      const events = guarded(() => transaction(db, query, write, synced === true));
+      if (synced === "soon") logSync.soon();
       killPoint();
       publisher.publish(events);
       return events;
@@ -101,6 +105,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     events: (since, which = {}) => guarded(() => eventsAfter(query, since, which)),
     lastSeq: () => guarded(() => lastSeq(query)),
     close: () => {
+      logSync.close();
       if (db.isOpen) db.close();
     },
   };
