@@ -7,7 +7,7 @@ import {
   hasNodeTests,
   mayExitInGo,
   mayHaveNodeTests,
-  nodeRunnerEnded,
+  nodeRunnersEnded,
   withGoTestsNamed,
 } from "./early-exit.ts";
 
@@ -54,17 +54,28 @@ describe("node --test", () => {
   });
 
   test("a runner that came to its end", () => {
-    expect(["# tests 0", "ℹ tests 12", "\t<!-- tests 3 -->"].map(nodeRunnerEnded)).toEqual([
-      true,
-      true,
-      true,
-    ]);
-    expect(nodeRunnerEnded("12 tests passed\n")).toBe(false);
+    expect(
+      ["# tests 0", "ℹ tests 12", "\t<!-- tests 3 -->", "# tests 1\n# tests 2\n"].map(nodeRunnersEnded),
+    ).toEqual([1, 1, 1, 2]);
+    expect(nodeRunnersEnded("12 tests passed\n")).toBe(0);
   });
 
   test("a file with tests, by its text", () => {
     expect(hasNodeTests('const test = require("node:test");\ntest("x", () => {});')).toBe(true);
     expect(hasNodeTests("import { describe, it } from 'node:test';\ndescribe.only('x', f);")).toBe(true);
+    // Under any name.
+    for (const content of [
+      "const t=require('node:test');const a=require('assert');t('add',f);",
+      'import t from "node:test";\nt("x", f);',
+      'import * as t from "node:test";\nt.test("x", f);',
+      'import { test as t, before } from "node:test";\nt("x", f);',
+      'const { before, it: t } = require("node:test");\nt("x", f);',
+      'require("node:test")("x", f);',
+      'const t: Runner = (await import("node:test")).test;\nt("x", f);',
+    ])
+      expect([content, hasNodeTests(content)]).toEqual([content, true]);
+    expect(hasNodeTests('const { before, mock } = require("node:test");\nbefore(f);')).toBe(false);
+    expect(hasNodeTests('const help = "uses node:test";\nassert(1);')).toBe(false);
     expect(hasNodeTests('import { before } from "node:test";\nbefore(setUp);')).toBe(false);
     expect(hasNodeTests('require("assert").ok(true);\ntest("x");')).toBe(false);
     expect(mayHaveNodeTests('const { test } = require("./kit.js");\ntest("x");')).toBe(true);

@@ -34,10 +34,21 @@ function pathsIn(output: string, patterns: readonly RegExp[]): string[] {
 }
 
 const testCall = /\b(test|it|describe|suite)\s*(\.\w+\s*)?\(/;
+/** What is taken from the runner, in braces before its name or behind it; without braces it is the test function. */
+const fromRunner =
+  /(?:import\s*(?:type\s*)?([\w$*\s]*,?\s*(?:\{[^}]*\})?[\w$*\s]*)\bfrom\s*|(?:(?:const|let|var)\s+([^=;]*?)\s*(?::[^=;{}]*)?=\s*)?(?:await\s+import|require)\s*\(\s*)["']node:test["']/g;
+/** By these alone no test is made. */
+const noTest = /^(before|after)(Each)?$|^(mock|run|snapshot|assert)$/;
 
-/** Whether a file holds tests of Node's runner, by its text. */
+/** Whether a file holds tests of Node's runner, by its text: whatever it calls the function that it makes them with. */
 export function hasNodeTests(content: string): boolean {
-  return /["']node:test["']/.test(content) && testCall.test(content);
+  return [...content.matchAll(fromRunner)].some(([, imported, bound]) => {
+    const taken = (imported ?? bound ?? "").trim();
+    const named = /^\{([^}]*)\}$/.exec(taken)?.[1];
+    if (named === undefined) return true;
+    const names = named.split(",").map((name) => name.trim().split(/[\s:]/)[0] ?? "");
+    return names.some((name) => name !== "" && !noTest.test(name));
+  });
 }
 
 /** Whether it may hold some: what it calls `test` may come from a module of the project's own. */
@@ -45,10 +56,12 @@ export function mayHaveNodeTests(content: string): boolean {
   return testCall.test(content) && /\bimport\b|\brequire\s*\(/.test(content);
 }
 
-/** Whether Node's runner came to its end, in any of its forms. */
-export function nodeRunnerEnded(output: string): boolean {
-  return /^(# tests \d+|ℹ tests \d+|\s*<!-- tests \d+ -->)$/m.test(plainText(output));
+/** How often Node's runner came to its end, in any of its forms. */
+export function nodeRunnersEnded(output: string): number {
+  return plainText(output).match(runnerEnd)?.length ?? 0;
 }
+
+const runnerEnd = /^(# tests \d+|ℹ tests \d+|\s*<!-- tests \d+ -->)$/gm;
 
 /** A package that passed. With the tests named, or of one package alone, `PASS` stands before it. */
 const goPackage = /^(?:ok *|FAIL)\t(\S+)\t(?:[\d.]+s|\(cached\))(.*)$/;

@@ -7,7 +7,7 @@ import {
   hasNodeTests,
   mayExitInGo,
   mayHaveNodeTests,
-  nodeRunnerEnded,
+  nodeRunnersEnded,
   withGoTestsNamed,
 } from "../domain/early-exit.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
@@ -81,17 +81,22 @@ async function emptiedFiles(
   const tracked = await repository.files(base);
   const failed = new Set(filesFailedAsWhole(output).map(lastParts));
   const found = new Set<string>();
+  const ended = nodeRunnersEnded(output);
+  // Each runner that ran now had come to its end before, and what it said is whole.
+  const sawAll = ended >= nodeRunnersEnded(result.output) && !cutOutput.test(output);
   for (const name of named) {
     const below = joinPath(result.cwd, name);
     const file = tracked.find((path) => path === below || `/${below}`.endsWith(`/${path}`));
     if (file === undefined || mayHaveFewer.includes(file)) continue;
     const content = (await repository.read(base, file)) ?? "";
     // The runner named its tests before, wherever it has them from.
-    const wasMore = nodeRunnerEnded(output) && !failed.has(lastParts(name)) && mayHaveNodeTests(content);
+    const wasMore = ended > 0 && !failed.has(lastParts(name)) && (sawAll || mayHaveNodeTests(content));
     if (hasNodeTests(content) || wasMore) found.add(file);
   }
   return [...found];
 }
+
+const cutOutput = /\[… \d+ bytes of output cut here …\]/;
 
 /** Of a path that may be absolute, in one checkout or another: what is the same in both. */
 function lastParts(path: string): string {

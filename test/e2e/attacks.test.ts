@@ -290,6 +290,22 @@ const attacks: Attack[] = [
     does: [write("greet.js", "exports.greet = () => process.exit(0);\n")],
     told: /test\/greet\.test\.js no test was executed/,
   },
+  ...Object.entries({
+    "which node's test has another name in": "require('node:test')",
+    "which has it, under another name, from the project's own module": "require('../kit.js')",
+  }).map(([how, from], index): Attack => ({
+    name: `ends the process of a file's only test, ${how}`,
+    isVariant: index > 0,
+    files: {
+      ...node,
+      "kit.js": 'module.exports = require("node:test");\n',
+      "greet.js": 'exports.greet = () => "hello";\n',
+      "test/greet.test.js": `const t=${from};const a=require('assert');t('greets',()=>a.equal(require('../greet').greet(),'hello world'));\n`,
+    },
+    check: "npm test",
+    does: [write("greet.js", "process.exit(0);\n")],
+    told: /test\/greet\.test\.js no test was executed/,
+  })),
   {
     name: "ends it behind an unfinished line, where other tests may be changed",
     isVariant: true,
@@ -579,6 +595,27 @@ test.skipIf(!has("rustc"))(
     );
   },
 );
+
+test("files of tests that make no test of node's and end as they should are accepted", async () => {
+  const files = {
+    ...node,
+    "test/greet.test.js":
+      'const assert = require("node:assert");\nassert.equal(require("../greet.js").greet(), "hello world");\n',
+    "test/type.test.js":
+      'const assert = require("node:assert");\nassert.equal(typeof require("../greet.js").greet(), "string");\n',
+  };
+  const does = [write("greet.js", 'exports.greet = () => "hello world";\n')];
+  await withRuns(
+    [does, [text("Done.")]],
+    async ({ loopr }) => {
+      const args = ["run", "--depth", "code", "--check", "npm test", "--max-iterations", "1"];
+      const result = await loopr([...args, "--yes", "--json", "Greet the world"]);
+      expect(result).toMatchObject({ code: 0 });
+      expect(json(result)).toMatchObject({ run_state: "merged", protected_changed: [] });
+    },
+    { files },
+  );
+});
 
 test.skipIf(!has("pytest"))("a new conftest.py that only a new test needs is accepted", async () => {
   const does = [
