@@ -161,3 +161,22 @@ describe("scripts that a check calls", () => {
     expect(changed({ start: "true" }, "pnpm -r test")).toBe(true);
   });
 });
+
+test("packages that go leaves out of ./... count", () => {
+  const before = "module x\n\ngo 1.25\n\nignore ./docs\n";
+  expect(onlyDependenciesChanged("go.mod", before, `${before}ignore (\n\t./p // slow\n)\n`)).toBe(false);
+  expect(onlyDependenciesChanged("go.mod", before, `${before}ignore ./p\n`)).toBe(false);
+  expect(onlyDependenciesChanged("go.mod", before, `${before}require y v1.0.0\n`)).toBe(true);
+  expect(onlyDependenciesChanged("go.mod", before, "module x\n\ngo 1.25\n")).toBe(true);
+});
+
+test("packages that are no longer the workspace's count, further ones do not", () => {
+  const before = JSON.stringify({ workspaces: ["p", "q"] });
+  const changed = (workspaces: unknown) => packageScriptsChanged(before, JSON.stringify({ workspaces }));
+  expect(changed(["q"])).toBe(true);
+  expect(changed(["p", "q", "!p"])).toBe(true);
+  expect(changed({ packages: ["p"] })).toBe(true);
+  expect(changed(["q", "p", "r"])).toBe(false);
+  expect(changed({ packages: ["p", "q"] })).toBe(false);
+  expect(packageScriptsChanged("{}", before)).toBe(false);
+});

@@ -50,6 +50,7 @@ export function packageScriptsChanged(
   const parts = checkParts.filter((part) => stable(old[part]) !== stable(now[part]));
   if (parts.some((part) => part !== "scripts")) return true;
   if (parts.length > 0 && scriptsDiffer(old, now, commands)) return true;
+  if (leavesOut(old["workspaces"], now["workspaces"])) return true;
   return dependencyParts.some((part) => redirected(asObject(old[part]) ?? {}, asObject(now[part]) ?? {}));
 }
 
@@ -82,6 +83,18 @@ function scriptsDiffer(
     names.some(
       (name) => before[name] !== undefined && texts.some((text) => text.split(/[^\w:.-]+/).includes(name)),
     )
+  );
+}
+
+/** Packages that were the workspace's are no longer. */
+function leavesOut(before: unknown, after: unknown): boolean {
+  const [old, now] = [before, after].map((value) => {
+    const list: unknown = asObject(value)?.["packages"] ?? value ?? [];
+    return Array.isArray(list) ? list.map(String) : null;
+  });
+  if (!old || !now) return stable(before) !== stable(after);
+  return (
+    old.some((each) => !now.includes(each)) || now.some((each) => /^!/.test(each) && !old.includes(each))
   );
 }
 
@@ -164,15 +177,10 @@ export function holdsSettings(path: string): boolean {
 
 /** Whether nothing but dependencies and a package's description differs. Comments and empty lines do not count. */
 export function onlyDependenciesChanged(path: string, before: string, after: string): boolean {
-  if (isGoModule(path)) return !goRedirected(before, after);
+  if (isGoModule(path)) return !goRedirected(before, after) && !goIgnores(before, after);
   const tables = tablesOf(path);
   if (tables === undefined || isRedirected(before, after)) return false;
   return otherTables(before, tables) === otherTables(after, tables);
-}
-
-/** Whether a new tsconfig.json has other modules come in the place of those that are named. */
-export function newTsconfigSteers(content: string): boolean {
-  return /"(paths|baseUrl|extends|jsxImportSource)"\s*:/.test(content);
 }
 
 function tablesOf(path: string): RegExp | undefined {
@@ -207,16 +215,28 @@ function goRedirected(before: string, after: string): boolean {
   });
 }
 
-/** `old => new` of each replace directive, alone or in a block. */
+/** Whether `./...` leaves out directories that it did not leave out before. */
+function goIgnores(before: string, after: string): boolean {
+  const old = new Set(goDirectives(before, "ignore"));
+  return goDirectives(after, "ignore").some((line) => !old.has(line));
+}
+
+/** `old => new` of each replace directive. */
 function goReplacements(text: string): string[] {
+  return goDirectives(text, "replace").filter((line) => line.includes("=>"));
+}
+
+/** What stands behind a directive, each time, alone or in a block. */
+function goDirectives(text: string, name: string): string[] {
   const found: string[] = [];
-  let block = false;
+  let block: string | null = null;
   for (const line of text.split(/\r?\n/).map((each) => each.replace(/\/\/.*$/, "").trim())) {
-    if (/^replace\s*\($/.test(line)) block = true;
-    else if (line === ")") block = false;
-    else if (block && line.includes("=>")) found.push(line.replace(/\s+/g, " "));
-    else if (line.startsWith("replace "))
-      found.push(line.slice("replace ".length).trim().replace(/\s+/g, " "));
+    const [, word = "", rest = ""] = /^(\w+)\s*(.*)$/.exec(line) ?? [];
+    if (line === ")") block = null;
+    else if (block !== null && line !== "") {
+      if (block === name) found.push(line.replace(/\s+/g, " "));
+    } else if (rest === "(") block = word;
+    else if (word === name && /^\w+\s/.test(line)) found.push(rest.replace(/\s+/g, " "));
   }
   return found;
 }

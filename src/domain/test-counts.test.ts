@@ -36,6 +36,7 @@ const counted: [output: string, passed: number, failed: number][] = [
   ["Passed!  - Failed:     0, Passed:     3, Skipped:     1, Total:     4\n", 3, 0],
   ["100% tests passed, 0 tests failed out of 8\n", 8, 0],
   ["ok  \texample.com/a\t0.01s\nok  \texample.com/b\t(cached)\nFAIL\texample.com/c\t0.1s\n", 2, 1],
+  ["--- FAIL: TestC (0.00s)\nFAIL\nFAIL\texample.com/c\t0.1s\nok  \texample.com/b\t(cached)\n", 1, 1],
   ["ok  \texample.com/a\t0.01s [no tests to run]\nok  \texample.com/b\t0.01s\n", 1, 0],
   [
     "--- PASS: TestA (0.00s)\n--- SKIP: TestC\n    --- FAIL: TestA/b (0.00s)\nok  \texample.com/a\t0.01s\n",

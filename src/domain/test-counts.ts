@@ -44,7 +44,7 @@ const pytestFailed = /(\d+) failed\b/g;
 
 /** One line a test or package; not to be trusted where the middle of a long output was cut. */
 const lineCounts: readonly (readonly [passed: RegExp, failed: RegExp])[] = [
-  [/^ *--- PASS: /gm, /^ *--- FAIL: /gm], // go test -v
+  [/^ *--- PASS: /gm, /^ *--- FAIL: /gm], // go test -v; without, it names what failed alone
   [/^ok *\t\S+\t(?:[\d.]+s|\(cached\))(?!.*\[no tests to run\])/gm, /^FAIL\t\S+\t[\d.]+s/gm], // go test
   [/^ok \d+\b(?!.*# ?(?:SKIP|TODO))/gim, /^not ok \d+\b(?!.*# ?(?:SKIP|TODO))/gim], // TAP
 ];
@@ -62,7 +62,9 @@ export function testCounts(output: string): TestCounts | null {
       failed: found.reduce((sum, { failed }) => sum + failed, 0),
     };
   if (text.length > wholeCharsMax) return null;
-  for (const [passed, failed] of lineCounts) {
+  // Packages are what `go test` counts where it does not name the tests that passed.
+  const kinds = /^ *--- PASS: |^=== RUN /m.test(text) ? lineCounts : lineCounts.slice(1);
+  for (const [passed, failed] of kinds) {
     const counts = { passed: text.match(passed)?.length ?? 0, failed: text.match(failed)?.length ?? 0 };
     if (counts.passed + counts.failed > 0) return counts;
   }

@@ -1,12 +1,7 @@
 // Which of a loop's changes are protected, manifests judged by their content: dependencies may change.
 import { posix } from "node:path";
-import {
-  holdsSettings,
-  newPackageSteers,
-  newTsconfigSteers,
-  onlyDependenciesChanged,
-  packageScriptsChanged,
-} from "../domain/manifests.ts";
+import { holdsSettings, onlyDependenciesChanged, packageScriptsChanged } from "../domain/manifests.ts";
+import { isManifest, newManifestSteers } from "../domain/new-manifests.ts";
 import { onlyAddsRules } from "../domain/make-additions.ts";
 import { isMakefile } from "../domain/make-includes.ts";
 import { classifyChanges, doubtfulTests, newTests, type Classes } from "../domain/protected.ts";
@@ -167,21 +162,13 @@ async function addedSteering(
 ): Promise<string[]> {
   const found: string[] = [];
   for (const path of tests) if (canSteer((await repository.read(commit, path)) ?? "")) found.push(path);
-  for (const { status, path } of changes) {
-    const steers = newManifests.find(([name]) => name.test(posix.basename(path)))?.[1];
-    if (status !== "added" || steers === undefined) continue;
-    const directory = posix.dirname(path);
-    const isAbove = directory === "." || baseFiles.some((file) => file.startsWith(`${directory}/`));
-    if (isAbove && steers((await repository.read(commit, path)) ?? "")) found.push(path);
+  const added = changes.filter(({ status }) => status === "added").map(({ path }) => path);
+  for (const path of added.filter(isManifest)) {
+    const content = (await repository.read(commit, path)) ?? "";
+    if (newManifestSteers({ path, content, baseFiles, added })) found.push(path);
   }
   return found;
 }
-
-/** New ones above files that were there before. */
-const newManifests: readonly (readonly [name: RegExp, steers: (content: string) => boolean])[] = [
-  [/^package\.json$/, newPackageSteers],
-  [/^(tsconfig[\w.-]*|jsconfig)\.json$/, newTsconfigSteers],
-];
 
 /** Lock files in which a package that was there before comes from elsewhere. */
 async function redirectedLocks({ repository, base, commit, changes }: ProtectionRequest): Promise<string[]> {
