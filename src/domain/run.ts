@@ -71,6 +71,8 @@ export const Run = z.object({
   artifacts_left_out: z.optional(z.string()),
   /** Tip of the run's branch as last integrated, and the verified tip rebased on the target. */
   tip: z.nullable(z.string()),
+  /** Where that branch may still be, on its way to the tip; null: nowhere. Absent: it is at the tip. */
+  branch_from: z.optional(z.nullable(z.string())),
   /** That branch holds commits which have not passed on the target's commit; absent: all have. */
   branch_unpassed: z.optional(z.boolean()),
   verified_commit: z.nullable(z.string()),

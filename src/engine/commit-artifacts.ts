@@ -2,13 +2,13 @@
 // every other commit that reaches the target; a tree that holds them already needs none, so that it is made once
 // whatever dies in between.
 import type { Loop } from "../domain/loop.ts";
-import { LooprError } from "../lib/errors.ts";
 import { renderArtifact } from "./artifacts.ts";
 import { runCheck, runOptions } from "./check.ts";
 import { openJournal } from "./journal.ts";
 import { trailers } from "./commit-message.ts";
 import type { Parts } from "./parts.ts";
 import { slugOf } from "./prepare-run.ts";
+import { branchMoved, settleBranch } from "./run-branch.ts";
 import { warnRun } from "./warn.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -30,7 +30,9 @@ export async function commitArtifacts(
   if (!run.config.git.commit_artifacts || run.branch === null) return;
   const files = artifactFiles(parts, root);
   if (files.size === 0) return;
-  const tip = await adopted(parts, root, workspace);
+  const tip = run.tip ?? run.target_commit;
+  const actual = await repository.resolve(`refs/heads/${run.branch}`);
+  if (actual !== tip) throw branchMoved(run, actual);
   const directory = `${plansDirectory}/${run.branch.replace(branchPrefix, "")}`;
   const against = await obstacle(workspace, root, tip, directory);
   if (against !== null) {
@@ -48,13 +50,13 @@ export async function commitArtifacts(
   if (!made.changed || run.artifacts_left_out === made.tree) return;
   const failed = await check(parts, root, workspace, made, signal);
   if (failed !== null) {
-    parts.ledger.updateRun(root.id, { artifacts_left_out: made.tree });
+    // Told first: what is known as left out is not told again.
     leftOut(parts, root, directory, failed);
+    parts.ledger.updateRun(root.id, { artifacts_left_out: made.tree });
     return;
   }
-  if (!(await repository.updateRef(`refs/heads/${run.branch}`, made.commit, tip)))
-    throw moved(root, run.branch);
-  parts.ledger.updateRun(root.id, { tip: made.commit });
+  parts.ledger.updateRun(root.id, { tip: made.commit, branch_from: tip });
+  await settleBranch(parts, repository, root.id);
 }
 
 /** Path below the run's directory → markdown. Children are numbered, as in their ids. */
@@ -72,28 +74,6 @@ function artifactFiles(parts: Parts, root: Loop): Map<string, string> {
   };
   add(root, "");
   return files;
-}
-
-/** The run's tip; the daemon may have died between moving the branch and storing it: the trailer tells. */
-async function adopted(parts: Parts, root: Loop, { repository }: Workspace): Promise<string> {
-  const run = parts.ledger.run(root.id);
-  const tip = run.tip ?? run.target_commit;
-  const branch = run.branch ?? "";
-  const actual = await repository.resolve(`refs/heads/${branch}`);
-  if (actual === tip) return tip;
-  const [newest, ...older] = actual === null ? [] : await repository.log(tip, actual);
-  const isOurs = newest?.message.split("\n").includes(artifactsTrailer(root.id)) === true;
-  if (actual === null || !isOurs || older.length > 0) throw moved(root, branch);
-  parts.ledger.updateRun(root.id, { tip: actual });
-  return actual;
-}
-
-function moved(root: Loop, branch: string): LooprError {
-  return new LooprError(
-    "branch_moved",
-    `the run's branch ${branch} is not where Loopr left it, so the plan cannot be committed there`,
-    `put it back (git reflog show ${branch}), then loopr resume ${root.id}`,
-  );
 }
 
 /** Why nothing can be, or should be, committed below the directory; null where nothing stands against it. */

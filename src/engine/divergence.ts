@@ -3,8 +3,8 @@
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { checkAll } from "./final-check.ts";
-import { moveBranch } from "./finish.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
+import { moveBranch } from "./run-branch.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What came of it: `kept` goes on where it is, and meets the target at the end of the run. */
@@ -64,6 +64,6 @@ async function rebaseRun(
   const checked = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
   if (checked.kind === "failed")
     return { outcome: "kept", message: "the run's work fails its check on top of it, and stays where it is" };
-  await moveBranch(parts, root, workspace, checked.tip, { target, passed: true });
+  await moveBranch(parts, root, workspace.repository, { tip: checked.tip, target, passed: true });
   return { outcome: "rebased", message: "the run's branch is rebased onto it" };
 }

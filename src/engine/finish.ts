@@ -4,10 +4,10 @@ import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
-import { keep } from "./archive.ts";
 import { checkAll, type FinalCheck } from "./final-check.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
+import { moveBranch } from "./run-branch.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** The target may move while the check runs; then it is rebased and checked again, this often. */
@@ -53,36 +53,13 @@ export async function verifyOnTarget(
   }
   const checked = await checkAll(parts, root, workspace, { onto: target, tip: replayed.tip }, signal);
   if (checked.kind === "failed") return { kind: "failed_on_target", failed: checked, target };
-  await moveBranch(parts, root, workspace, checked.tip, { target, passed: true });
+  await moveBranch(parts, root, repository, { tip: checked.tip, target, passed: true });
   return { kind: "verified", commit: checked.tip, target };
 }
 
 function mergeByHand(run: Run, tip: string): string {
   const git = `git -C ${quote(run.project.root)}`;
   return `${git} checkout ${quote(run.target_branch)} && ${git} merge ${quote(run.branch ?? tip)}`;
-}
-
-/**
- * Puts the run's branch at its rebased tip; the old tip stays under a ref. `passed`: so has every commit up to there,
- * on that target; otherwise none of them counts before it has.
- */
-export async function moveBranch(
-  parts: Parts,
-  root: Loop,
-  workspace: Workspace,
-  tip: string,
-  { target, passed }: { target: string; passed: boolean },
-): Promise<void> {
-  const { repository } = workspace;
-  const run = parts.ledger.run(root.id);
-  const old = run.tip ?? run.target_commit;
-  if (tip !== old) await keep(repository, root.id, old);
-  await repository.updateRef(
-    `refs/heads/${run.branch ?? ""}`,
-    tip,
-    await repository.resolve(`refs/heads/${run.branch ?? ""}`),
-  );
-  parts.ledger.updateRun(root.id, { tip, target_commit: target, branch_unpassed: !passed });
 }
 
 export type Merge =

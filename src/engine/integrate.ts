@@ -9,6 +9,7 @@ import { baselineOf } from "./baseline.ts";
 import { openJournal } from "./journal.ts";
 import { trailers } from "./commit-message.ts";
 import { archiveRef, loopRef, type Parts } from "./parts.ts";
+import { branchMoved } from "./run-branch.ts";
 import { conflictFeedback } from "./send-back.ts";
 import { verdictOn, type Verdict } from "./verdict.ts";
 import type { Workspace } from "./workspace.ts";
@@ -32,13 +33,7 @@ export async function integrate(
   const actual = await repository.resolve(branchRef);
   const missed = await integratedAlready(workspace, loop, tip, actual);
   if (missed) return { kind: "integrated", commit: missed };
-  if (actual !== tip) {
-    throw new LooprError(
-      "branch_moved",
-      `the run's branch ${run.branch ?? ""} is at ${actual ?? "nothing"}, but Loopr left it at ${tip}`,
-      `put it back (git branch -f ${run.branch ?? ""} ${tip}), then loopr resume ${loop.root_id}`,
-    );
-  }
+  if (actual !== tip) throw branchMoved(run, actual);
   const work = await repository.resolve(loopRef(loop.id));
   const base = loop.base_commit ?? run.target_commit;
   if (work === null) {

@@ -8,6 +8,7 @@ import { integrate } from "./integrate.ts";
 import { noRoom } from "./no-room.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import { endRun } from "./run-end.ts";
+import { settleBranch } from "./run-branch.ts";
 import { sendBack } from "./send-back.ts";
 import { undo } from "./undo.ts";
 
@@ -111,6 +112,7 @@ export class Integrator {
   async #step(rootId: string): Promise<void> {
     const { ledger } = this.#parts;
     if (ledger.run(rootId).blocked) return;
+    await this.#settle(rootId);
     await this.#follow(rootId);
     // Looked up afresh each time: others complete while one is integrated.
     for (;;) {
@@ -126,6 +128,13 @@ export class Integrator {
     }
     if (ledger.run(rootId).undo?.state === "requested") await this.#undo(rootId);
     await this.cleanUp.ifSettled(rootId);
+  }
+
+  /** A daemon may have died while it moved the run's branch. */
+  async #settle(rootId: string): Promise<void> {
+    const { git, ledger } = this.#parts;
+    const { branch_from, project } = ledger.run(rootId);
+    if (branch_from !== undefined) await settleBranch(this.#parts, await git.reopen(project), rootId);
   }
 
   /** The target may have moved under the run. */

@@ -2,10 +2,11 @@
 import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
 import { commitArtifacts } from "./commit-artifacts.ts";
-import { mergeOntoTarget, moveBranch, verifyOnTarget, type Verification } from "./finish.ts";
+import { mergeOntoTarget, verifyOnTarget, type Verification } from "./finish.ts";
 import { loopsOfMessage } from "./commit-message.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
+import { leavingFor, settleBranch } from "./run-branch.ts";
 import { sendBack } from "./send-back.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -80,13 +81,13 @@ async function notMerged(
     const isAlone = unpassed.flatMap(loopsOfMessage).every((id) => id === loop?.id);
     const base = loop !== undefined && isAlone ? passed : tip;
     const words = `Meanwhile the target branch has moved on, and together with its new commits the work fails. Your worktree now holds both.\n\n${feedback}`;
-    // First: a crash in between then finds its commit on the branch that is still there, and comes by here again.
-    if (loop) await sendBack(parts, loop.id, workspace, { feedback: words, base, checkpoint: tip });
-    await moveBranch(parts, ledger.loop(rootId), workspace, base, {
-      target: why.target,
-      passed: base === passed,
-    });
-    ledger.updateRun(rootId, { verified_commit: null });
+    const { repository } = workspace;
+    const move = { tip: base, target: why.target, passed: base === passed };
+    const change = { ...(await leavingFor(parts, repository, rootId, move)), verified_commit: null };
+    // At once: the loop begins on a commit that only the moved branch has.
+    if (loop) await sendBack(parts, loop.id, workspace, { feedback: words, base, checkpoint: tip }, change);
+    else ledger.updateRun(rootId, change);
+    await settleBranch(parts, repository, rootId);
     return;
   }
   const failure =

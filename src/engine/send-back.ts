@@ -1,13 +1,16 @@
 // Finished work that the integration queue could not take goes back to its loop, with the reason as feedback.
+import type { Run } from "../domain/run.ts";
 import { loopRef, type Parts } from "./parts.ts";
 import type { Conflict, Repository } from "./git-port.ts";
 import type { Workspace } from "./workspace.ts";
 
+/** `run`: what changes of the run with it, in the same transaction. */
 export async function sendBack(
   parts: Parts,
   loopId: string,
   workspace: Workspace,
   to: { feedback: string; base: string; checkpoint: string },
+  run: Partial<Run> = {},
 ): Promise<void> {
   const { ledger } = parts;
   const loop = ledger.loop(loopId);
@@ -26,6 +29,7 @@ export async function sendBack(
         progress: "sent back by the integration queue",
         context: { ...loop.context, integrated_commit: null, feedback: [...loop.context.feedback, entry] },
       },
+      run,
     },
   );
 }

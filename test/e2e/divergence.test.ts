@@ -110,13 +110,13 @@ describe("the target moves while loops are at work", () => {
 
   test("pause: exit 6 and why; resumed it goes on and is rebased at its end", async () => {
     const bed: { current: RunBed | null } = { current: null };
-    let moved = false;
+    // What the queue does about the target is done beside the loop: b must not be done before it.
+    let resumed = false;
     const handler = handlerOf(
       () => {
         if (bed.current) move(bed.current.repo);
-        moved = true;
       },
-      () => moved,
+      () => resumed,
     );
     await withRuns(
       handler,
@@ -129,6 +129,7 @@ describe("the target moves while loops are at work", () => {
         const loops = json(await runs.loopr(["list", "--json"]))["loops"] as Record<string, unknown>[];
         const paused = loops.find(({ status }) => status === "paused");
         expect(paused).toMatchObject({ waiting_for: "divergence", failure: { code: "target_moved" } });
+        resumed = true;
         expect(await runs.loopr(["resume", id])).toMatchObject({ code: 0 });
         expect(await runs.loopr(["watch", id])).toMatchObject({ code: 0 });
         expect(subjects(runs.repo, "main").slice(2)).toEqual(["Meanwhile", "First"]);

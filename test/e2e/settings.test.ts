@@ -6,7 +6,7 @@ import { until, withHome, type Home } from "../support/harness.ts";
 import { text, tool, type Handler } from "../support/model-server.ts";
 import { withPty } from "../support/pty.ts";
 import { json, sampleFiles, plainPlans, withRuns } from "../support/runs.ts";
-import { wire } from "../support/wire.ts";
+import { wire, type Wire } from "../support/wire.ts";
 
 const limitMs = 60_000;
 const containing = (part: string) => expect.stringContaining(part) as unknown as string;
@@ -16,6 +16,24 @@ function put(path: string, content: string): void {
   writeFileSync(path, content);
 }
 const configure = (home: Home, yml: string) => put(join(home.userHome, ".config", "loopr", "loopr.yml"), yml);
+
+/**
+ * A client that the daemon serves: it may not have noticed yet that the command which started it has left, and counts
+ * it as long.
+ */
+const served = (socket: string): Promise<Wire> =>
+  until(
+    async () => {
+      const client = await wire(socket);
+      client.raw('{"id":1000,"method":"ping"}\n');
+      const { id } = await client.next(({ id }) => id !== undefined);
+      if (id === 1000) return client;
+      client.close();
+      return null;
+    },
+    20_000,
+    "room for a client",
+  );
 
 describe("daemon and log", () => {
   test(
@@ -55,8 +73,7 @@ describe("daemon and log", () => {
         configure(home, `daemon: { clients_max: 2 }\n${log}`);
         await home.ok(["daemon", "start"]);
         const socket = join(home.dir, "daemon.sock");
-        const clients = [await wire(socket), await wire(socket)];
-        for (const client of clients) await client.call("ping");
+        const clients = [await served(socket), await served(socket)];
         const refused = await wire(socket);
         expect(await refused.next(() => true)).toMatchObject({
           id: 0,
