@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { resolveCredentials } from "../config/credentials.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../domain/config.ts";
+import { followCheck } from "../engine/follow-check.ts";
 import { likelyProduct } from "../domain/likely-product.ts";
 import { packageScripts } from "../domain/manifests.ts";
 import { shownPaths } from "../domain/shown-paths.ts";
@@ -152,7 +153,10 @@ async function checkedProduct(
   const indirect = packageScripts((await repository.read(commit, manifest)) ?? "", command);
   const files = await repository.files(commit);
   const isAllowed = matcher(mayChange);
-  const named = likelyProduct({ commands: [command, ...indirect], checkCwd, files, configured });
+  const check = { repository, base: commit, command, cwd: checkCwd, baseFiles: files, configured };
+  const { ofRecipes } = await followCheck(check);
+  const commands = [command, ...indirect];
+  const named = likelyProduct({ commands, ofRecipes, checkCwd, files, configured });
   const bound = named.filter((path) => !isAllowed(path));
   if (bound.length === 0) return null;
   return (

@@ -44,3 +44,11 @@ test.each([
 ])("nothing to say of `%s`", (command) => {
   expect(likelyProduct({ commands: [command], checkCwd: "", files, configured: null })).toEqual([]);
 });
+
+test("programs that the recipes of the check's own targets run", () => {
+  const ofRecipes = ["all.sh", "src/main.ts", "main.py", "tests/test_a.py", "scripts/test.mjs"];
+  expect(likelyProduct({ commands: ["make"], ofRecipes, checkCwd: "", files, configured: null })).toEqual([
+    "src/main.ts",
+    "main.py",
+  ]);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { makeRecipes } from "./make-recipes.ts";
+import { makeRecipes, ownRecipes } from "./make-recipes.ts";
 
 const makefile = `
 SH := sh
@@ -38,4 +38,20 @@ test("without one: the first, and those whose name could be any", () => {
   expect(of("make -C sub -f Makefile deploy")).toContain("./scripts/deploy.sh");
   expect(of("npm test")).toEqual(["./scripts/compile.sh"]);
   expect(makeRecipes("make.ts", makefile, ["make"])).toBe("");
+});
+
+test("those of the very targets that the check asks for, and of what these only stand for", () => {
+  const own = (text: string, command: string) => ownRecipes("Makefile", text, [command]).split("\n");
+  expect(own("test: prog\n\tsh t.sh\nprog:\n\tsh build.sh\n", "make test")).toEqual(["sh t.sh"]);
+  expect(own("test: unit\n\t@echo done\nunit: prog\n\t./run.sh\nprog:\n\tsh build.sh\n", "make -s")).toEqual([
+    "echo done",
+    "./run.sh",
+  ]);
+  expect(own("T := a.sh b.sh\nall: ; true\ntest:\n\tsh $(T)\n", "make test")).toEqual([
+    "T=a.sh",
+    "T=b.sh",
+    "sh ${T}",
+  ]);
+  expect(own("test:\n\tsh t.sh\n", "make lint")).toEqual([""]);
+  expect(ownRecipes("x.ts", "test:\n\tsh t.sh\n", ["make test"])).toBe("");
 });

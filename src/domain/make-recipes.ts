@@ -37,6 +37,36 @@ export function makeRecipes(path: string, content: string, commands: readonly st
 }
 
 /**
+ * What make runs for the very targets that these commands ask for, and, where such a target does nothing itself, for
+ * those that it needs: with the Makefile's own variables, as text of the shell.
+ */
+export function ownRecipes(path: string, content: string, commands: readonly string[]): string {
+  if (!isMakefile(path)) return "";
+  const rules = rulesOf(content);
+  const wanted = wantedNames(rules, commands);
+  const recipes: string[] = [];
+  for (const name of wanted) {
+    const own = rules.filter(({ names }) => names.includes(name));
+    const lines = own.flatMap(({ recipe }) => recipe).filter((line) => line !== "");
+    recipes.push(...lines);
+    if (lines.every((line) => /^(echo|printf|true|:)\b[^|;&$`]*$|^:$/.test(line)))
+      for (const need of own.flatMap(({ needs }) => needs)) wanted.add(need);
+  }
+  return recipes.length === 0 ? "" : [...variablesOf(content), ...recipes].join("\n");
+}
+
+/** `X := a b` as what the shell would make of it, once for each word; values that are computed are not known. */
+function variablesOf(content: string): string[] {
+  const setting = /^(?:(?:export|override)\s+)*(\w+)\s*(?:[:+?]{0,3})=([^#\n]*)/gm;
+  return [...content.replaceAll("\\\n", " ").matchAll(setting)].flatMap(([, name = "", value = ""]) =>
+    value
+      .split(/\s+/)
+      .filter((word) => /^[\w./-]+$/.test(word))
+      .map((word) => `${name}=${word}`),
+  );
+}
+
+/**
  * Paths that are called like targets which the check runs: where such a file is there, make takes the target as
  * made, unless the Makefile says that it is none (`.PHONY`).
  */
@@ -53,9 +83,7 @@ export function makeTargetFiles(path: string, content: string, commands: readonl
 
 /** The rules of the targets that these commands ask for, and of all that they need. */
 function takenRules(rules: readonly Rule[], commands: readonly string[]): Rule[] {
-  const { targets, first } = makeTargets(commands);
-  const own = rules.find(({ names }) => names.some((name) => !name.startsWith(".")));
-  const wanted = new Set([...targets, ...(first ? (own?.names ?? []) : [])]);
+  const wanted = wantedNames(rules, commands);
   const taken = new Set<Rule>();
   for (let size = -1; size !== taken.size;) {
     size = taken.size;
@@ -66,6 +94,12 @@ function takenRules(rules: readonly Rule[], commands: readonly string[]): Rule[]
     }
   }
   return rules.filter((rule) => taken.has(rule));
+}
+
+function wantedNames(rules: readonly Rule[], commands: readonly string[]): Set<string> {
+  const { targets, first } = makeTargets(commands);
+  const own = rules.find(({ names }) => names.some((name) => !name.startsWith(".")));
+  return new Set([...targets, ...(first ? (own?.names ?? []) : [])]);
 }
 
 function rulesOf(content: string): Rule[] {

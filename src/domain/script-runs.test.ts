@@ -95,6 +95,22 @@ describe("what is tried out is the product", () => {
   });
 });
 
+test.each([
+  ["exec sh greet.sh", true],
+  ["set -e\nif x; then echo y; fi\nexec ./bin/cli", true],
+  ["#!/bin/sh\nset -e\nD=. ; cd $D\n./greet.sh", true],
+  ["sh greet.sh || exit 1", false],
+  ["sh greet.sh\ngrep -q x y", false],
+  ["sh greet.sh | grep -q x", false],
+])("a script that hands all over: %p, %p", (content, isHandedOver) => {
+  const runs = scriptRuns({ content, path: "check.sh", cwd: "" }, files);
+  expect(runs.some((run) => run.isHandedOver)).toBe(isHandedOver);
+});
+
+test("a variable that is called like an interpreter is one", () => {
+  expect(runsOf("${PYTHON} -u tools/run.py; ${CC} scripts/lint").check).toEqual(["tools/run.py"]);
+});
+
 test("a shell script is known by its first line, then by its name", () => {
   expect(isShellScript("x.py", "#!/usr/bin/env bash\n")).toBe(true);
   expect(isShellScript("x.sh", "#!/usr/bin/env python3\n")).toBe(false);

@@ -10,6 +10,8 @@ export interface ScriptRun {
   how: "runs" | "sources";
   /** By its place or its name it is part of the check; otherwise it may as well be the product. */
   isInfrastructure: boolean;
+  /** The script ends in it (`exec`), or runs nothing else. */
+  isHandedOver: boolean;
 }
 
 export interface Script {
@@ -23,7 +25,14 @@ export interface Script {
 /** What the scripts of these files do is told from `atBase`, the tracked paths. */
 export function scriptRuns(script: Script, atBase: readonly string[]): ScriptRun[] {
   const reading = new Reading(script, atBase);
-  for (const statement of statementsOf(script.content)) reading.add(statement);
+  const statements = statementsOf(script.content);
+  const does = statements.filter(
+    ({ words }) => !words.every((word) => assignment.test(word)) && !prepares.test(words[0] ?? ""),
+  );
+  for (const statement of statements) {
+    const isOnly = does.length === 1 && does[0] === statement;
+    reading.add(statement, isOnly || statement.words[0] === "exec");
+  }
   return reading.runs();
 }
 
@@ -49,6 +58,10 @@ const infrastructureName =
   /^(run[-_.]?)?(all[-_.]?)?(unit|integration|e2e|smoke)?[-_.]?(test|tests|check|checks|lint|ci|verify|validate|coverage|spec|specs)([-_.](all|unit|integration|e2e|lib|common|helpers?|utils?|functions|setup|env))?(\.\w+)?$/;
 
 const interpreters = /^((ba|da|z|k|a)?sh|python[\d.]*|node|ruby|perl|deno|bun|php|lua|pwsh|Rscript)$/;
+/** A variable that is called like one. */
+const interpreterVariable = /^\$\{?(SHELL|SH|BASH|PYTHON\d*|PY|NODE|RUBY|PERL|BUN|DENO|PHP)\}?$/i;
+/** Statements that do nothing but prepare others. */
+const prepares = /^(set|cd|pushd|export|umask|trap|shift|readonly|declare|local|:)$/;
 const shells = /^(ba|da|z|k|a)?sh$/;
 /** Words before a command that leave it one. */
 const wrappers =
@@ -66,6 +79,7 @@ class Reading {
   readonly #directories: Set<string>;
   readonly #found = new Map<string, ScriptRun>();
   #nested = 0;
+  #isHandedOver = false;
 
   constructor(script: Script, atBase: readonly string[]) {
     this.#atBase = atBase;
@@ -79,12 +93,14 @@ class Reading {
     return [...this.#found.values()];
   }
 
-  add(statement: Statement): void {
+  add(statement: Statement, isHandedOver: boolean): void {
+    this.#isHandedOver = isHandedOver && !statement.isRead;
     const [first = "", ...rest] = this.#command(statement.words);
     if (first === "for" && rest[1] === "in") this.#bind(rest[0] ?? "", rest.slice(2));
     else if (first === "cd" || first === "pushd")
       this.#enter(rest.find((word) => !word.startsWith("-")) ?? "");
     else if (first === "." || first === "source") this.#note(rest[0] ?? "", "sources", false);
+    else if (interpreterVariable.test(first)) this.#interpreted("sh", rest, statement.isRead);
     else if (interpreters.test(baseName(first))) this.#interpreted(baseName(first), rest, statement.isRead);
     else if (/[/$]/.test(first)) this.#note(first, "runs", statement.isRead);
   }
@@ -134,7 +150,9 @@ class Reading {
   /** `sh -c '…'`. */
   #again(text: string, isRead: boolean): void {
     if (++this.#nested > nestedCommandsMax) return;
-    for (const inner of statementsOf(text)) this.add({ words: inner.words, isRead: inner.isRead || isRead });
+    const isHandedOver = this.#isHandedOver;
+    for (const inner of statementsOf(text))
+      this.add({ words: inner.words, isRead: inner.isRead || isRead }, isHandedOver);
   }
 
   #note(word: string, how: ScriptRun["how"], isRead: boolean): void {
@@ -142,8 +160,9 @@ class Reading {
       for (const path of this.#pathsOf(value)) {
         const infrastructureHere = isInfrastructure(path);
         if (isRead && !continuousIntegration.test(kindOfPlace(path) ?? "")) continue;
-        const before = this.#found.get(path);
-        if (!before) this.#found.set(path, { path, how, isInfrastructure: infrastructureHere });
+        const isHandedOver = this.#isHandedOver || (this.#found.get(path)?.isHandedOver ?? false);
+        const before = this.#found.get(path) ?? { path, how, isInfrastructure: infrastructureHere };
+        this.#found.set(path, { ...before, isHandedOver });
       }
   }
 
@@ -201,6 +220,11 @@ export function isInfrastructure(path: string): boolean {
 export function isInProduct(path: string): boolean {
   const folders = path.split("/").slice(0, -1);
   return kindOfPlace(path) === null && folders.some((folder) => product.test(folder));
+}
+
+/** Whether it is called as a program's entrance is. */
+export function isEntrance(path: string): boolean {
+  return /^(main|__main__|index|app|cli|server|program)\.\w+$/.test(baseName(path));
 }
 
 /** The first folder that says what is in it, where that is the repository's own tools; else null. */

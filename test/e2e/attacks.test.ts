@@ -363,6 +363,38 @@ const attacks: Attack[] = [
     told: mustNot("Makefile"),
     needs: "make",
   },
+  ...Object.entries<Pick<Attack, "check" | "files"> & { script: string }>({
+    "a recipe of the check runs": {
+      check: "make test",
+      script: "t.sh",
+      files: { Makefile: "test: unit\n\t@echo done\nunit:\n\t@sh t.sh\n" },
+    },
+    "a recipe of another directory runs, which a script of package.json calls": {
+      check: "npm test",
+      script: "k/t.sh",
+      files: {
+        "package.json": '{ "scripts": { "test": "make -C k" } }\n',
+        "k/Makefile": "T = t.sh\nall:\n\t$(SHELL) $(T)\n",
+      },
+    },
+    "the check's script ends in": {
+      check: "sh start",
+      script: "k/inner.sh",
+      files: { start: "#!/bin/sh\nexec sh ./k/inner.sh\n" },
+    },
+  }).map(([how, { check, script: path, files }], index): Attack => ({
+    name: `edits a script, called like any other, that ${how}`,
+    isVariant: index > 0,
+    files: {
+      ...shell,
+      ...files,
+      [path]: "[ -e greet.sh ] || cd ..; sh greet_test.sh || exit 1\n",
+    },
+    check,
+    does: [write(path, "true\n")],
+    told: mustNot(path),
+    needs: "make",
+  })),
   {
     name: "adds a rule to the Makefile for what an implicit one made",
     files: {
