@@ -60,6 +60,8 @@ interface Report {
   crash: (Crash & { at: string }) | null;
   /** Files of a daemon that is no more. */
   stale: { why: string; files: string[] } | null;
+  /** Why a start would be refused, with what to do about it. */
+  start_problem: string | null;
 }
 
 async function reportOf(probe: Probe): Promise<Report> {
@@ -86,8 +88,10 @@ async function reportOf(probe: Probe): Promise<Report> {
     busy: null,
     crash: dated(lastCrash(places.dataDir)),
     stale: null,
+    start_problem: null,
   };
-  if (probe.kind === "stopped") return { ...report, ...ended(remainsOf(places)) };
+  if (probe.kind === "stopped")
+    return { ...report, ...ended(remainsOf(places)), start_problem: await startProblem() };
   if (probe.kind === "unresponsive") return { ...report, ...silent(probe, places.dataDir) };
   if (probe.kind === "busy") return { ...report, ...busy(probe) };
   const status = await statusOf(probe);
@@ -98,6 +102,14 @@ async function reportOf(probe: Probe): Promise<Report> {
   }
   const { running: _, ...figures } = status;
   return { ...report, state: "running", ...figures, socket: probe.path };
+}
+
+async function startProblem(): Promise<string | null> {
+  const { checkHome } = await import("./doctor/home.ts");
+  const problems = checkHome(process.env).filter(({ status }) => status === "fail");
+  return problems.length === 0
+    ? null
+    : problems.map(({ detail, remedy }) => (remedy ? `${detail}\n→ ${remedy}` : detail)).join("\n");
 }
 
 function ended(remains: Remains): Partial<Report> {
@@ -182,6 +194,7 @@ function describe(report: Report, style: Style): string {
     ["socket", report.socket],
     ["PID file", report.pid_file],
     ["log", report.log],
+    ["no start", report.start_problem],
     ["stale", stale && [`${stale.why}; the next start replaces them`, ...stale.files].join("\n")],
     ["crash", crash && crashText(crash, report, style)],
     ["log ends", lastLog(report, style)],

@@ -1,5 +1,6 @@
 // loopr daemon start | stop | restart
 import { credentialsFrom } from "../client/credentials.ts";
+import { liveIdentity } from "../client/holder.ts";
 import { stopDaemon, type Stopped } from "../client/stop.ts";
 import { establishNewest } from "../client/upgrade.ts";
 import { LooprError } from "../lib/errors.ts";
@@ -38,11 +39,16 @@ export const daemonRestart: Action = async (context, _args, options) => {
 };
 
 async function start(context: CliContext): Promise<void> {
-  const { connection, server, started } = await establishNewest({
+  const established = await establishNewest({
     ...dialOptions(),
     autoStart: true,
     onProgress: (text) => context.note(text),
+  }).catch((error: unknown) => {
+    if (!(error instanceof LooprError) || error.code !== "daemon_busy") throw error;
+    return runsAndIsFull(context, error);
   });
+  if (established === null) return;
+  const { connection, server, started } = established;
   connection.close();
   const { pid } = server;
   context.say(
@@ -58,6 +64,19 @@ async function start(context: CliContext): Promise<void> {
       home: server.home,
     });
   }
+}
+
+/** That was asked for: it runs. Whom it lets in is another question, which other commands answer. */
+function runsAndIsFull(context: CliContext, error: LooprError): null {
+  const home = defaultDataDir();
+  const identity = liveIdentity(home);
+  if (identity === null) throw error;
+  const { pid, version: itsVersion, build: itsBuild } = identity;
+  context.say(`The daemon is already running (PID ${pid}).`);
+  context.note(error.message);
+  if (context.json)
+    context.print({ state: "running", started: false, pid, version: itsVersion, build: itsBuild, home });
+  return null;
 }
 
 /** In this process, until it is stopped. With --json a line when it is ready, and one where it has failed. */

@@ -98,6 +98,11 @@ export function openLog(path: string, options: LogOptions): LogFile {
 }
 
 /** The level that `LOOPR_LOG` asks for; the configured one where it is unset or not a level. */
+/** What LOOPR_LOG says, where that is no level; null: it is one, or not set. */
+export function unknownLogLevel(text: string | undefined): string | null {
+  return text && !logLevels.some((level) => level === text.toLowerCase()) ? text : null;
+}
+
 export function logLevelOf(text: string | undefined, configured: LogLevel): LogLevel {
   return logLevels.find((level) => level === text?.toLowerCase()) ?? configured;
 }

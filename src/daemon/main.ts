@@ -1,6 +1,7 @@
 // The composition root of the daemon: home, lock, log, services, and the Daemon that runs them.
 import { join } from "node:path";
 import { LooprError, messageOf, systemCode } from "../lib/errors.ts";
+import { logLevels } from "../lib/log.ts";
 import { requireOpenFiles } from "../lib/open-files.ts";
 import { defaultDataDir, defaultPidPath, defaultSocketPath } from "../lib/paths.ts";
 import { reasonOf, unusableFileOf } from "../lib/reason.ts";
@@ -10,7 +11,7 @@ import { Daemon, type DaemonConfig } from "./daemon.ts";
 import { pauseAt } from "./debug.ts";
 import { prepareHome } from "./home.ts";
 import { acquireLock } from "./lock.ts";
-import { logLevelOf, openLog, type LogFile } from "./log.ts";
+import { logLevelOf, openLog, unknownLogLevel, type LogFile } from "./log.ts";
 import { readinessPipe } from "./readiness.ts";
 import { createServices } from "./services.ts";
 import { installSignals } from "./signals.ts";
@@ -88,6 +89,9 @@ async function runLocked({ byHand, onProgress, onReady }: Start): Promise<void> 
     bytesMax: settings.log.megabytes * bytesPerMegabyte,
     filesMax: settings.log.files,
   });
+  const unknown = unknownLogLevel(process.env["LOOPR_LOG"]);
+  if (unknown !== null)
+    logFile.log.warn(`LOOPR_LOG is '${unknown}', which is no level: one of ${logLevels.join(", ")}`);
   if (problem !== null) logFile.log.warn(`the user's configuration cannot be used: ${problem}`);
   try {
     reportCrashes(logFile);
@@ -102,6 +106,7 @@ async function runLocked({ byHand, onProgress, onReady }: Start): Promise<void> 
         log: logFile.log,
         config: settings,
         ownKeys: byHand,
+        afterCrash: crash !== null,
       }),
       log: logFile.log,
       // Nobody logs keys; should someone come to, the log does not take them.

@@ -11,7 +11,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { Log } from "../lib/log.ts";
 import { ownProgram } from "../lib/self.ts";
 import { CallLimiter } from "../llm/limiter.ts";
-import { sweepOrphanJobs } from "../sandbox/orphans.ts";
+import { mayHaveOrphans, sweepOrphanJobs } from "../sandbox/orphans.ts";
 import { probeSandbox, type SandboxProbe } from "../sandbox/probe.ts";
 import { openStore } from "../store/store.ts";
 import { resolveCredentials } from "../config/credentials.ts";
@@ -43,10 +43,12 @@ export interface ServiceOptions {
   config: Config;
   /** Started by hand or by a service, not by a client: the daemon's own environment may hold keys. */
   ownKeys: boolean;
+  /** The daemon before did not end in good order, and may have left jobs behind. */
+  afterCrash: boolean;
 }
 
 export function createServices(options: ServiceOptions): Services {
-  const { dataDir, log, config } = options;
+  const { dataDir, log, config, afterCrash } = options;
   const store = openStore(join(dataDir, "loopr.db"), {
     onProblem: (error) => {
       log.warn(error.message);
@@ -191,7 +193,7 @@ export function createServices(options: ServiceOptions): Services {
     llmReady: () => keyring.size > 0 || config.llm.provider === "scripted",
     recover: async (progress) => {
       mkdirSync(join(dataDir, "projects"), { recursive: true, mode: 0o700 });
-      await sweepOrphanJobs(dataDir);
+      if (afterCrash || mayHaveOrphans(dataDir)) await sweepOrphanJobs(dataDir);
       const recovered = engine.recover();
       if (recovered > 0) progress(`recovered ${recovered} interrupted loop${recovered === 1 ? "" : "s"}`);
     },

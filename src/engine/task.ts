@@ -242,7 +242,9 @@ function endOf(error: LooprError): TaskEnd {
   if (error.code.startsWith("budget_")) return { kind: "pause", waitingFor: "budget", failure };
   if (error.code === "model_auth") return { kind: "pause", waitingFor: "credentials", failure };
   if (error.code === "judge_failed") return { kind: "pause", waitingFor: "judge", failure };
-  if (error.code === "runner_failed") return { kind: "pause", waitingFor: "person", failure };
+  // What a person can put right without anything of the work being lost.
+  if (error.code === "runner_failed" || error.code === "repository_gone")
+    return { kind: "pause", waitingFor: "person", failure };
   if (error.code === "model_unreachable" || error.code === "model_timeout") {
     return { kind: "pause", waitingFor: "model", failure };
   }

@@ -1,6 +1,7 @@
 // What a daemon that was killed may have left behind, and the end of it.
 import { readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { systemCode } from "../lib/errors.ts";
 import { killAll } from "./launch-plain.ts";
 import { carriesMarker, jobMarkerValue, listProcesses, processEntry } from "./proc.ts";
 
@@ -12,6 +13,18 @@ export async function sweepOrphanJobs(dataDir: string): Promise<number> {
   const home = resolve(dataDir);
   removeRunnerDirectories(join(home, "runners"));
   return killMarked(jobMarkerValue(home, ""), "start");
+}
+
+/**
+ * Whether a runner of this home has ended without cleaning up behind itself: each has a directory from its first job
+ * on, and removes it when none of its jobs is left. To look through all processes takes a tenth of a daemon's start.
+ */
+export function mayHaveOrphans(dataDir: string): boolean {
+  try {
+    return readdirSync(join(resolve(dataDir), "runners")).length > 0;
+  } catch (error) {
+    return systemCode(error) !== "ENOENT";
+  }
 }
 
 /** Ends what is left of one job whose runner has died. */

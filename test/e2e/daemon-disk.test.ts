@@ -142,6 +142,12 @@ describe("a home that cannot be used", () => {
       withHome(async (home) => {
         writeFileSync(home.dir, "");
         expect(await refusal(home)).toContain("is not a directory");
+        // Nothing runs, which status says; and that nothing can.
+        const status = await home.loopr(["daemon", "status"]);
+        expect(status.code).toBe(3);
+        expect(status.stdout).toMatch(/^no start {2}.* is not a directory\n {10}→ set LOOPR_HOME to /m);
+        const told = JSON.parse((await home.loopr(["daemon", "status", "--json"])).stdout) as object;
+        expect(told).toMatchObject({ state: "stopped", start_problem: expect.any(String) as string });
       }),
     limitMs,
   );

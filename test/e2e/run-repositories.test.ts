@@ -286,7 +286,7 @@ describe("a repository that is moved away during a run", () => {
     await withRuns(handler, async ({ repo, loopr }) => {
       away = () => renameSync(repo.dir, `${repo.dir}-away`);
       const result = await loopr([...run, "--json"], { cwd: repo.dir });
-      expect(result.code).not.toBe(0);
+      expect(result.code).toBe(6);
       const said = result.stdout + result.stderr;
       expect(said).toContain(`the repository ${join(repo.dir, ".git")} is not there any more`);
       expect(said).not.toContain("Install git");

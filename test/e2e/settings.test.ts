@@ -79,6 +79,11 @@ describe("daemon and log", () => {
           id: 0,
           error: { code: 1005, message: containing("2 clients") },
         });
+        // That it lets nobody in is no failure of the start: it runs.
+        const again = await home.loopr(["daemon", "start"]);
+        const pid = home.daemonPid() ?? 0;
+        expect(again).toMatchObject({ code: 0, stdout: `The daemon is already running (PID ${pid}).\n` });
+        expect(again.stderr).toContain("2 clients");
         for (const client of clients) client.close();
         await home.ok(["daemon", "stop"]);
 
@@ -94,6 +99,13 @@ describe("daemon and log", () => {
         await home.ok(["daemon", "start"]);
         await home.ok(["daemon", "stop"]);
         expect(readFileSync(file, "utf8")).toBe("");
+        await home.ok(["daemon", "start"], { env: { LOOPR_LOG: "loud" } });
+        await home.ok(["daemon", "stop"]);
+        expect(readFileSync(file, "utf8")).toBe(""); // A warning is below `error`, which goes on to count.
+        configure(home, "");
+        await home.ok(["daemon", "start"], { env: { LOOPR_LOG: "loud" } });
+        await home.ok(["daemon", "stop"]);
+        expect(readFileSync(file, "utf8")).toContain("LOOPR_LOG is 'loud', which is no level: one of");
         await home.ok(["daemon", "start"], { env: { LOOPR_LOG: "info" } });
         expect(readFileSync(file, "utf8")).toContain('"message":"ready"');
       }),
