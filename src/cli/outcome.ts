@@ -98,7 +98,7 @@ export interface Outcome {
   /** Those of the protected files that a plan allowed which nobody has read. */
   unread: readonly string[];
   protectedChanged: string[];
-  /** The newest evidence says that a check really passed. */
+  /** A check really passed on `commit`, as its note says; before there is one, the newest evidence says so. */
   verified: boolean;
   sandboxed: boolean;
   iterations: number;
@@ -131,7 +131,6 @@ export async function readOutcome(
     reused ? [] : checks.map((check) => ({ ...check, loop_id, iteration, stage })),
   );
   endings.push(...evidence.map(({ at }) => at));
-  const passed = evidence.findLast(({ stage }) => stage === "final" || stage === "integration");
   return {
     root: loop,
     loops,
@@ -142,12 +141,22 @@ export async function readOutcome(
     checks,
     unread: [...new Set(evidence.flatMap(({ unread = [] }) => unread))],
     protectedChanged: [...new Set(evidence.flatMap(({ protected_changed }) => protected_changed))],
-    verified: passed?.verified ?? false,
+    verified: isVerified(loop, evidence),
     sandboxed: checks.every(({ sandboxed }) => sandboxed),
     iterations: loops.reduce((sum, { iteration }) => sum + iteration, 0),
     costUsd: loops.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
     tookMs: Math.max(0, (endings.length ? Math.max(...endings) : loop.updated_at) - loop.created_at),
   };
+}
+
+/**
+ * The newest evidence is not always that of the commit: a commit in between that fails on the target is looked at after
+ * the last one has passed, and is then squashed. A run that is done has passed, where it has a check.
+ */
+function isVerified(root: Loop, evidence: readonly Evidence[]): boolean {
+  const ofRun = evidence.filter(({ stage }) => stage === "final" || stage === "integration");
+  const isDone = root.run_state === "merged" || root.run_state === "verified";
+  return isDone ? ofRun.some(({ verified }) => verified) : (ofRun.at(-1)?.verified ?? false);
 }
 
 type Merged = EventData<"merge.completed">;

@@ -187,7 +187,12 @@ describe("the target has moved on so that a commit of the run fails there,", () 
           repo.write("test.sh", `${files["test.sh"].trim()} && { ${rule}; }\n`);
           repo.git("commit", "-qam", "A new rule");
         };
-        expect(await loopr(run)).toMatchObject({ code: 0 });
+        const result = await loopr(run);
+        expect(result).toMatchObject({ code: 0 });
+        const { id, verified } = json(result);
+        expect(verified).toBe(true);
+        expect(result.stderr).not.toContain("UNVERIFIED");
+        expect(json(await loopr(["evidence", String(id), "--json"]))).toMatchObject({ verified: true });
         const history = repo.git("rev-list", "--reverse", "--first-parent", "main").split("\n");
         for (const commit of history) {
           const checked = await home.exec(
