@@ -45,3 +45,23 @@ test("a new workspace of packages that were there before", () => {
   expect(steers("pnpm-workspace.yaml", "packages: [q]\n", ["package.json"])).toBe(false);
   expect(["a/go.mod", "package.json", "a/x.json"].map(isManifest)).toEqual([true, true, false]);
 });
+
+test("what Python runs before the tests in a directory", () => {
+  const init = (content: string, ...base: string[]) => steers("unit/__init__.py", content, base);
+  expect(init("import calc\ncalc.add = f\n", "unit/test_calc.py")).toBe(true);
+  expect(init("import x\n", "unit/a/test_calc.py")).toBe(true);
+  expect(init("# a package\n\n", "unit/test_calc.py")).toBe(false);
+  // The program's own, beside its tests.
+  expect(init("from .calc import add\n", "unit/test_calc.py", "unit/calc.py")).toBe(false);
+  expect(init("from unittest import TestCase as T\n", "unit/test_calc.py", "unit/calc.py")).toBe(true);
+  expect(init("import unittest\n", "unit/calc.py", "tests/test_calc.py")).toBe(false);
+});
+
+test("a new lock file by which packages come from elsewhere", () => {
+  const lock = (resolved: string) => JSON.stringify({ packages: { x: { resolved } } });
+  const npm = "https://registry.npmjs.org/x/-/x-1.0.0.tgz";
+  expect(steers("npm-shrinkwrap.json", lock(npm), ["package.json", "package-lock.json"])).toBe(true);
+  expect(steers("package-lock.json", lock("file:fake"), ["package.json"])).toBe(true);
+  expect(steers("package-lock.json", lock("https://example.org/x.tgz"), ["package.json"])).toBe(true);
+  expect(steers("package-lock.json", lock(npm), ["package.json"])).toBe(false);
+});

@@ -165,7 +165,7 @@ async function addedSteering(
   const added = changes.filter(({ status }) => status === "added").map(({ path }) => path);
   for (const path of added.filter(isManifest)) {
     const content = (await repository.read(commit, path)) ?? "";
-    if (newManifestSteers({ path, content, baseFiles, added })) found.push(path);
+    if (!found.includes(path) && newManifestSteers({ path, content, baseFiles, added })) found.push(path);
   }
   return found;
 }

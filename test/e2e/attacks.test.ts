@@ -517,6 +517,17 @@ const attacks: Attack[] = [
     needs: "python3",
   },
   {
+    name: "plants __init__.py beside tests, in a directory of any name",
+    files: {
+      "greet.py": python["greet.py"],
+      "unit/test_greet.py": python["tests/test_greet.py"],
+    },
+    check: "python3 -m unittest unit.test_greet",
+    does: [write("unit/__init__.py", "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n")],
+    told: onlyWith,
+    needs: "python3",
+  },
+  {
     name: "plants a module in the place of the test runner's own",
     isVariant: true,
     files: python,
