@@ -1,6 +1,6 @@
 // The target moves under a running plan: noticed at the end of iterations and integrations and by a slow tick, told,
 // and answered as `git.divergence` says.
-import type { Loop } from "../domain/loop.ts";
+import type { Failure, Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { checkAll } from "./final-check.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
@@ -37,6 +37,44 @@ export async function followTarget(parts: Parts, rootId: string, signal: AbortSi
     },
   );
   return outcome;
+}
+
+/** Why a run waits for the person (`git.divergence: pause`). */
+export function targetMoved({ id, target_branch }: Run): Failure {
+  return {
+    code: "target_moved",
+    message: `${target_branch} has moved on while the run was at work (git.divergence: pause)`,
+    hint: `git log ${target_branch} shows it; loopr resume ${id} goes on, and is rebased at its end; loopr cancel ${id} ends the run`,
+  };
+}
+
+/** Whether the person is asked before what is done goes onto such a target; once for each commit of it. */
+export function asksAtEnd(run: Run, target: string): boolean {
+  // What they have asked to be merged is merged.
+  if (run.config.git.divergence !== "pause" || run.verified_commit !== null) return false;
+  return target !== run.target_commit && target !== run.target_seen;
+}
+
+/** The run, all of whose loops are done, waits until it is resumed. */
+export function pauseAtEnd({ ledger }: Pick<Parts, "ledger">, rootId: string, target: string): void {
+  const run = ledger.run(rootId);
+  const failure = targetMoved(run);
+  const data = {
+    id: rootId,
+    branch: run.target_branch,
+    from: run.target_seen ?? run.target_commit,
+    to: target,
+    outcome: "pause",
+    message: "the run is paused",
+  };
+  ledger.update(
+    rootId,
+    { progress: "waiting: the target has moved", failure, waiting_for: "divergence" },
+    {
+      run: { target_seen: target, blocked: failure },
+      change: { events: [{ event: "target.moved", loop_id: rootId, root_id: rootId, data }] },
+    },
+  );
 }
 
 /** When all loops are done, the end of the run meets the target itself. */

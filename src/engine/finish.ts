@@ -4,6 +4,7 @@ import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
 import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
+import { asksAtEnd } from "./divergence.ts";
 import { checkAll, type FinalCheck } from "./final-check.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
@@ -15,6 +16,8 @@ const rebaseAttemptsMax = 3;
 
 export type Verification =
   | { kind: "verified"; commit: string; target: string }
+  /** The target has moved there, and the person is asked first (`git.divergence: pause`). */
+  | { kind: "asks"; target: string }
   | { kind: "failed_on_target"; failed: Extract<FinalCheck, { kind: "failed" }>; target: string }
   | { kind: "blocked"; code: string; message: string; hint: string };
 
@@ -40,6 +43,7 @@ export async function verifyOnTarget(
   if (target === run.target_commit && !run.branch_unpassed) return { kind: "verified", commit: tip, target };
   // A crash between the merge and its record: the target holds the work already.
   if (await repository.isAncestor(tip, target)) return { kind: "verified", commit: tip, target };
+  if (asksAtEnd(run, target)) return { kind: "asks", target };
 
   // Moved on, or rewound: only the run's own commits go on top of what is there now.
   const replayed = await repository.replay({ base: run.target_commit, tip, onto: target });

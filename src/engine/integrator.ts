@@ -3,7 +3,7 @@
 import type { Failure, Loop } from "../domain/loop.ts";
 import { LooprError, messageOf } from "../lib/errors.ts";
 import { CleanUp } from "./clean-up.ts";
-import { followTarget } from "./divergence.ts";
+import { followTarget, targetMoved } from "./divergence.ts";
 import { integrate } from "./integrate.ts";
 import { noRoom } from "./no-room.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
@@ -142,12 +142,7 @@ export class Integrator {
     const followed = await followTarget(this.#parts, rootId, this.#abort.signal);
     if (followed === "rebased") this.#tellSiblings(rootId);
     if (followed !== "pause") return;
-    const { target_branch } = this.#parts.ledger.run(rootId);
-    this.#listener.pause(rootId, {
-      code: "target_moved",
-      message: `${target_branch} has moved on while the run was at work (git.divergence: pause)`,
-      hint: `git log ${target_branch} shows it; loopr resume ${rootId} goes on, and is rebased at its end; loopr cancel ${rootId} ends the run`,
-    });
+    this.#listener.pause(rootId, targetMoved(this.#parts.ledger.run(rootId)));
   }
 
   async #undo(rootId: string): Promise<void> {

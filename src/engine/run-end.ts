@@ -2,6 +2,7 @@
 import type { Loop } from "../domain/loop.ts";
 import type { CleanUp } from "./clean-up.ts";
 import { commitArtifacts } from "./commit-artifacts.ts";
+import { pauseAtEnd } from "./divergence.ts";
 import { mergeOntoTarget, verifyOnTarget, type Verification } from "./finish.ts";
 import { loopsOfMessage } from "./commit-message.ts";
 import { openWorkspace, type Parts } from "./parts.ts";
@@ -73,6 +74,10 @@ async function notMerged(
 ): Promise<void> {
   const { ledger } = parts;
   if (why.kind === "verified") return;
+  if (why.kind === "asks") {
+    pauseAtEnd(parts, rootId, why.target);
+    return;
+  }
   if (why.kind === "failed_on_target") {
     const { passed, tip, unpassed, feedback } = why.failed;
     const loop = toMend(ledger.loopsOf(rootId), unpassed);

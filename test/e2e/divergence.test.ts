@@ -70,8 +70,8 @@ describe("the target moves while loops are at work", () => {
         await until(() => server.requests.length > 2, 20_000, "the loop to be at work");
         move(repo);
         expect((await client.wait(20_000)).code).toBe(6);
-        const [root] = json(await runs.loopr(["list", "--json"]))["loops"] as { run_state: string }[];
-        expect(root?.run_state).toBe("paused");
+        const loops = json(await runs.loopr(["list", "--json"]))["loops"] as Record<string, unknown>[];
+        expect(loops.find(({ parent_id }) => parent_id === null)).toMatchObject({ run_state: "paused" });
         expect(server.requests).toHaveLength(3);
       },
       { files },
@@ -133,6 +133,49 @@ describe("the target moves while loops are at work", () => {
         expect(await runs.loopr(["resume", id])).toMatchObject({ code: 0 });
         expect(await runs.loopr(["watch", id])).toMatchObject({ code: 0 });
         expect(subjects(runs.repo, "main").slice(2)).toEqual(["Meanwhile", "First"]);
+      },
+      { files },
+    );
+  });
+
+  test("pause: so does a run whose only loop is at work; each further commit is asked about again", async () => {
+    const bed: { current: RunBed | null } = { current: null };
+    const handler: Handler = (request) => {
+      if (request.turn > 0) return [text("Done.")];
+      if (bed.current) move(bed.current.repo);
+      return [write("a", "A\n")];
+    };
+    await withRuns(
+      handler,
+      async (runs) => {
+        bed.current = runs;
+        const { repo, loopr } = runs;
+        configure(runs, "git: { divergence: pause }\n");
+        const alone = ["run", "--depth", "code", "--check", "sh test.sh", "Louder", "--yes", "--json"];
+        const result = await loopr(alone);
+        expect(result.code).toBe(6);
+        const paused = { run_state: "paused", waiting_for: "divergence", failure: { code: "target_moved" } };
+        expect(json(result)).toMatchObject(paused);
+        expect(subjects(repo, "main")).toEqual(["Meanwhile", "First"]);
+        const id = String(json(result)["id"]);
+        // Nobody resumes it: neither does a new daemon.
+        expect(await loopr(["daemon", "restart"])).toMatchObject({ code: 0 });
+        expect(json(await loopr(["status", id, "--json"]))).toMatchObject(paused);
+
+        repo.git("commit", "-q", "--allow-empty", "-m", "Once more");
+        expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
+        const asked = async () => (await storedEvents(runs, "target.moved")).length === 2;
+        await until(asked, 20_000, "the second commit to be asked about");
+        expect(json(await loopr(["status", id, "--json"]))).toMatchObject(paused);
+        expect(subjects(repo, "main")).toEqual(["Once more", "Meanwhile", "First"]);
+
+        expect(await loopr(["resume", id])).toMatchObject({ code: 0 });
+        expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
+        expect(subjects(repo, "main").slice(1)).toEqual(["Once more", "Meanwhile", "First"]);
+        expect(await storedEvents(runs, "target.moved")).toMatchObject([
+          { outcome: "pause" },
+          { outcome: "pause" },
+        ]);
       },
       { files },
     );
