@@ -1,11 +1,10 @@
 // The end of a run: verified on top of the target's newest commit, then brought onto the target.
-import { checkRecords, protectedChanged, renderNote } from "../domain/evidence-note.ts";
 import type { Loop } from "../domain/loop.ts";
 import type { Run } from "../domain/run.ts";
-import { messageOf } from "../lib/errors.ts";
 import { quote } from "../lib/shell.ts";
 import { asksAtEnd } from "./divergence.ts";
 import { checkAll, type FinalCheck } from "./final-check.ts";
+import { keepEvidence } from "./keep-evidence.ts";
 import { type Parts } from "./parts.ts";
 import type { TargetBlocked } from "./git-port.ts";
 import { moveBranch } from "./run-branch.ts";
@@ -99,48 +98,4 @@ export async function mergeOntoTarget(
       hint: `loopr merge ${root.id}`,
     },
   };
-}
-
-/**
- * A note for every commit of the run: each of them has passed. The work is on the target by now: what cannot be
- * written is told, and changes nothing of that.
- */
-async function keepEvidence(parts: Parts, root: Loop, workspace: Workspace, tip: string): Promise<void> {
-  const { repository } = workspace;
-  const run = parts.ledger.run(root.id);
-  try {
-    for (const { commit } of await repository.log(run.target_commit, tip)) {
-      await repository.addNote(commit, noteOf(parts, root, run, commit));
-    }
-  } catch (error) {
-    parts.log.warn("the evidence could not be kept as a git note", { run: root.id, error: messageOf(error) });
-  }
-}
-
-/** The evidence, kept with the commit: what ran, on which tree, with what result. */
-function noteOf(parts: Parts, root: Loop, run: Run, commit: string): string {
-  const evidence = parts.ledger.loopsOf(root.id).flatMap((loop) => parts.store.evidence(loop.id));
-  const { validation, worktree } = run.config;
-  return renderNote({
-    format: 1,
-    run: root.id,
-    title: root.title,
-    target: run.target_branch,
-    base_commit: run.target_commit,
-    commit,
-    sandboxed: run.sandboxed,
-    verified: validation.command !== null,
-    check:
-      validation.command === null
-        ? null
-        : {
-            command: validation.command,
-            cwd: run.check_cwd,
-            timeout: validation.timeout,
-            setup: worktree.setup,
-          },
-    checks: checkRecords(evidence),
-    checks_left_out: 0,
-    protected_changed: protectedChanged(evidence),
-  });
 }

@@ -47,6 +47,19 @@ export function requireEnded(root: Loop, tree: readonly Loop[], run: Run): void 
   );
 }
 
+/** Throws `invalid_state` where nothing of the loop can ever go on, so that more to spend is of no use to it. */
+export function requireNotOver(loop: Loop, root: Loop): void {
+  const isOver = root.run_state === "merged" || root.run_state === "cancelled";
+  if (!isOver && loop.status !== "cancelled" && loop.status !== "invalidated") return;
+  throw new LooprError(
+    "invalid_state",
+    isOver
+      ? `run ${root.id} is ${root.run_state}: its bounds cannot be raised any more`
+      : `${loop.loop_type} ${loop.id} is ${loop.status}: its bounds cannot be raised any more`,
+    `loopr status ${loop.id} shows it; loopr run starts another run`,
+  );
+}
+
 /** Throws `invalid_state` unless the loop is a plan that waits for approval. */
 export function requireEditable(loop: Loop): void {
   const { id, loop_type, status } = loop;

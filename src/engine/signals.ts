@@ -10,7 +10,7 @@ import { LooprError } from "../lib/errors.ts";
 import { grantAgain, raiseBounds, type Raise } from "./bounds.ts";
 import type { Core } from "./core.ts";
 import type { Applied } from "./ledger.ts";
-import { nothingToDo } from "./refusals.ts";
+import { nothingToDo, requireNotOver } from "./refusals.ts";
 import { invalidate } from "./rerun.ts";
 
 /** In which states of a loop a signal has something to do. */
@@ -213,10 +213,12 @@ export class Signals {
     }
   }
 
-  /** Raises what bounds a loop; see `raiseBounds`. */
+  /** Raises what bounds a loop; see `raiseBounds`. Throws `invalid_state` where it is over. */
   raiseBounds(id: string, raise: Raise): Run {
+    const { ledger } = this.#core;
+    requireNotOver(ledger.loop(id), ledger.loop(ledger.loop(id).root_id));
     raiseBounds(this.#core.parts, id, raise);
-    return this.#core.ledger.run(this.#core.ledger.loop(id).root_id);
+    return ledger.run(ledger.loop(id).root_id);
   }
 
   /** A client has brought a key: the runs that waited for it go on. */

@@ -9,6 +9,7 @@ import { LooprError, messageOf } from "../lib/errors.ts";
 import { plainLine } from "../lib/plain.ts";
 import { runCheck, runOptions } from "./check.ts";
 import { openJournal } from "./journal.ts";
+import { keepUndoEvidence } from "./keep-evidence.ts";
 import type { Parts } from "./parts.ts";
 import { requireRoot } from "./refusals.ts";
 import type { Workspace } from "./workspace.ts";
@@ -79,7 +80,7 @@ async function takeBack(parts: Parts, root: Loop, workspace: Workspace, signal: 
     const done = (await repository.log(merged, target)).find(({ message }) =>
       message.split("\n").includes(undoTrailer(root.id)),
     );
-    if (done) return { state: "done", commit: done.commit, failure: null };
+    if (done) return await noted(parts, root, workspace, done.commit);
 
     const made = await revertOn(parts, root, workspace, target);
     if (typeof made !== "string") return made;
@@ -89,7 +90,7 @@ async function takeBack(parts: Parts, root: Loop, workspace: Workspace, signal: 
     // Named, so that git keeps it for whoever moves the target by hand.
     await repository.updateRef(undoRef(root.id), made, await repository.resolve(undoRef(root.id)));
     const moved = await repository.fastForward(branch, made);
-    if (moved.kind === "done") return { state: "done", commit: made, failure: null };
+    if (moved.kind === "done") return await noted(parts, root, workspace, made);
     last = {
       code: `undo_${moved.reason}`,
       message: moved.message,
@@ -100,6 +101,13 @@ async function takeBack(parts: Parts, root: Loop, workspace: Workspace, signal: 
   return blocked(
     last ?? { code: "undo_moved", message: `${branch} kept moving`, hint: `loopr undo ${root.id}` },
   );
+}
+
+/** Done, with the evidence of its check kept on the commit. */
+async function noted(parts: Parts, root: Loop, workspace: Workspace, commit: string): Promise<Undo> {
+  const base = await workspace.repository.resolve(`${commit}^`);
+  if (base !== null) await keepUndoEvidence(parts, root, workspace, { commit, base });
+  return { state: "done", commit, failure: null };
 }
 
 /** The commit that takes the run's changes back from `target`; a refusal where there is none to make. */

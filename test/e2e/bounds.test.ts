@@ -46,8 +46,15 @@ describe("money", () => {
       expect(await loopr(["watch", id])).toMatchObject({ code: 0 });
       expect(repo.read("greet.sh")).toBe(goodGreet);
       // The person's raise was enough: resume has granted nothing beside it.
-      const budget = json(await loopr(["budget", id, "--add", "1", "--json"]))["budget_usd"];
-      expect(budget).toBe(6.0001);
+      const { bounds } = json(await loopr(["status", id, "--json"])) as {
+        bounds: { owner: string | null; kind: string; limit: number }[];
+      };
+      const ofRun = bounds.find(({ owner, kind }) => owner === null && kind === "usd");
+      expect(ofRun?.limit).toBe(5.0001);
+      // Merged, it spends nothing any more.
+      const over = await loopr(["budget", id, "--add", "1", "--json"]);
+      expect(over).toMatchObject({ code: 1 });
+      expect(over.stderr + over.stdout).toContain(`run ${id} is merged: its bounds cannot be raised`);
     });
   });
 

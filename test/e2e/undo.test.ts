@@ -50,6 +50,10 @@ describe("loopr undo", () => {
       // The check failed before the run; that it fails again is no reason against the undo.
       const checks = json(await loopr(["evidence", id, "--json"]))["checks"] as { stage: string }[];
       expect(checks.at(-1)).toMatchObject({ stage: "undo", exit_code: 1 });
+      // Its evidence is kept with the commit, as that of a merge is.
+      expect(repo.git("notes", "--ref=loopr", "show", "main")).toContain('"verified":false');
+      const again = json(await loopr(["verify", "main", "--json"]));
+      expect(again).toMatchObject({ commit: head, run: id, same: true });
     });
   });
 
