@@ -218,13 +218,17 @@ test("a plan that is iterated after its approval: what followed is taken back an
 
 test("one code loop invalidated: it runs again, and what was integrated after it is integrated anew", async () => {
   let again = false;
+  let cWaits = false;
   const held = Promise.withResolvers<void>();
   const handler: Handler = async (request) => {
     if (request.tools.includes("create_plan"))
       return request.turn === 0 ? [planOf([spec("a"), spec("b", ["a"]), spec("c", ["b"])])] : [text("Done.")];
     if (request.turn > 0) return [text("Done.")];
     const letter = letterOf(request);
-    if (letter === "c" && !again) await new Promise<void>(() => undefined);
+    if (letter === "c" && !again) {
+      cWaits = true;
+      await new Promise<void>(() => undefined);
+    }
     // Until c has been resumed: a run of which nothing else is at work would be paused with it.
     if (letter === "a" && again) await held.promise;
     return [loud(letter, letter === "a" && again ? "AGAIN" : undefined)];
@@ -235,7 +239,10 @@ test("one code loop invalidated: it runs again, and what was integrated after it
       const { home, repo, env, loopr } = bed;
       const base = repo.git("rev-parse", "main");
       const client = home.start(run, { cwd: repo.dir, env });
-      await until(async () => (await statuses(bed)).join() === "complete,complete,complete,running", 20_000);
+      // It runs a moment before it has asked the model.
+      const waits = async () =>
+        cWaits && (await statuses(bed)).join() === "complete,complete,complete,running";
+      await until(waits, 20_000);
       const id = (await listed(bed))[0]?.id ?? "";
       again = true;
       const result = json(await loopr(["invalidate", `${id}-001`, "-m", "Say it again", "--json"]));
